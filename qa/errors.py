@@ -1,0 +1,87 @@
+"""Every error a user can meet: each says what, where and the cure; one table maps them all."""
+
+from __future__ import annotations
+
+
+class QAError(Exception):
+    """The root: anything a user can mend."""
+
+
+class SettingsError(QAError):
+    """A setting has a value that cannot be used."""
+
+
+class CorpusError(QAError):
+    """A document or the catalog cannot be read; the message begins with file or file:line."""
+
+
+class DocumentNotFoundError(QAError):
+    """No document has this id."""
+
+
+class ClauseNotFoundError(QAError):
+    """No clause has this id."""
+
+
+class EncoderError(QAError):
+    """The encoder cannot be loaded."""
+
+
+class IndexMissingError(QAError):
+    """No index has been built yet."""
+
+
+class IndexMismatchError(QAError):
+    """The index was built by another encoder or format than the settings ask for."""
+
+
+class IndexDamagedError(QAError):
+    """A file of the index is missing or is not what its manifest says."""
+
+
+class IndexBusyError(QAError):
+    """Another process is building the index."""
+
+
+class QuestionError(QAError):
+    """A question is empty."""
+
+
+class QuestionTooLongError(QuestionError):
+    """A question is longer than the limit."""
+
+
+class WorkbookError(QAError):
+    """A workbook or table of questions cannot be read or written."""
+
+
+class UploadTooLargeError(QAError):
+    """What was sent is larger than the limit."""
+
+
+# code in the JSON error, HTTP status, exit code. The first class that matches counts, so that a
+# child stands before its parent.
+ERROR_TABLE: tuple[tuple[type[QAError], str, int, int], ...] = (
+    (QuestionTooLongError, "question_too_long", 422, 2),
+    (QuestionError, "question_empty", 422, 2),
+    (DocumentNotFoundError, "document_not_found", 404, 2),
+    (ClauseNotFoundError, "clause_not_found", 404, 2),
+    (WorkbookError, "workbook_unreadable", 422, 2),
+    (UploadTooLargeError, "upload_too_large", 413, 2),
+    (IndexMissingError, "index_missing", 503, 2),
+    (IndexMismatchError, "index_mismatch", 503, 2),
+    (IndexDamagedError, "index_damaged", 503, 2),
+    (IndexBusyError, "index_busy", 503, 2),
+    (CorpusError, "corpus_unreadable", 422, 2),
+    (EncoderError, "encoder_unavailable", 503, 2),
+    (SettingsError, "settings_invalid", 422, 2),
+    (QAError, "error", 400, 2),
+)
+
+
+def code_of(error: QAError) -> tuple[str, int, int]:
+    """Return (code, HTTP status, exit code) of an error."""
+    for kind, code, status, exit_code in ERROR_TABLE:
+        if isinstance(error, kind):
+            return code, status, exit_code
+    raise TypeError(f"{type(error).__name__} is not in ERROR_TABLE")

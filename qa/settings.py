@@ -1,0 +1,60 @@
+"""Settings, read from an environment mapping that the caller passes in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from qa.errors import SettingsError
+
+PREFIX = "TIAOWEN_"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Every setting with its default; each is one environment variable with the prefix."""
+
+    host: str = "127.0.0.1"
+    port: int = 8000
+    corpus: Path = Path("corpus")
+    index: Path = Path("index")
+    encoder: str = "embedded"
+    max_question_chars: int = 2000
+    max_top_k: int = 50
+    max_upload_mb: int = 20
+    log_level: str = "info"
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> Settings:
+        """Return the settings an environment asks for; an unusable value is a SettingsError."""
+        home = _home()
+        values: dict[str, object] = {"corpus": home / "corpus", "index": home / "index"}
+        for one in fields(cls):
+            name = PREFIX + one.name.upper()
+            text = environ.get(name, "").strip()
+            if text:
+                values[one.name] = _parse(name, text, one.default)
+        return cls(**values)  # type: ignore[arg-type]
+
+
+def _home() -> Path:
+    """Return the folder that holds corpus/: here, else the checkout the package runs from."""
+    here = Path.cwd()
+    checkout = Path(__file__).resolve().parent.parent
+    if not (here / "corpus").is_dir() and (checkout / "corpus" / "catalog.toml").is_file():
+        return checkout
+    return here
+
+
+def _parse(name: str, text: str, default: object) -> object:
+    if isinstance(default, Path):
+        return Path(text)
+    if isinstance(default, int):
+        if not text.isdecimal() or int(text) > 1_000_000:
+            raise SettingsError(
+                f"{name}={text!r} is not a whole number from 0 to 1000000; "
+                f"unset it to use {default}"
+            )
+        return int(text)
+    return text
