@@ -99,7 +99,7 @@ def mend_line(line: str) -> str:
         text = re.sub(r"(?<=\d) \. ?(?=\d)|(?<=\d)\. (?=\d)", ".", text)
         text = re.sub(r"(?<=[^\sA-Za-z]) (?=[^\sA-Za-z0-9])|(?<=[^\sA-Za-z0-9]) (?=[^\sA-Za-z])", "", text)
     text = re.sub(rf"(?<=\d) (?=[{MEASURE}])", "", text)
-    number = rf"\d[\d.,]*(?:[{MEASURE}]|[-—–－至])"
+    number = rf"\d[\d.,]*(?:[{MEASURE}]|[—–－至])"
     if not opening_of(text):
         text = re.sub(rf"(?<=[{HAN}，。、；：（“]) (?={number})", "", text)
     return mend_punctuation(text)
@@ -112,7 +112,13 @@ def _mend_character(one: str) -> str:
         return chr(point - 0xFEE0)
     if 0xFF61 <= point <= 0xFF65 or 0x2E80 <= point <= 0x2FDF or 0xF900 <= point <= 0xFAFF:
         return unicodedata.normalize("NFKC", one)
-    return {"«": "《", "»": "》", "\t": " ", "\x00": ""}.get(one, one)
+    return _FORMS.get(one, one)
+
+
+# Radicals that Unicode gives no decomposition for, as PDFs of some fonts hold them for words.
+_FORMS = {"«": "《", "»": "》", "\x00": ""} | dict(
+    zip("⺠⻓⻔⻢⻩⻆⻅⻉⻋⻘⻛⻜⻝⻬⻰⻤⻥⻦⻨⻚⻄⺝", "民长门马黄角见贝车青风飞食齐龙鬼鱼鸟麦页西月", strict=True)
+)
 
 
 def mend_punctuation(text: str) -> str:
