@@ -284,3 +284,18 @@ def _write_catalog(catalog: Path, table: tomlkit.TOMLDocument) -> None:
     partial = catalog.with_suffix(".toml.partial")
     partial.write_text(tomlkit.dumps(table), "utf-8")
     os.replace(partial, catalog)
+
+
+def load_translations(corpus: Path) -> dict[str, str]:
+    """Return the reference translations under `translations/`: clause id → English text.
+
+    Each file is a TOML table of clause keys, named after its document. Raises CorpusError.
+    """
+    found: dict[str, str] = {}
+    for path in sorted((corpus / "translations").glob("*.toml")):
+        try:
+            table = tomllib.loads(path.read_text("utf-8"))
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+            raise CorpusError(f"{path}: {error}; mend that line") from error
+        found.update({f"{path.stem}#{key}": str(text) for key, text in table.items()})
+    return found

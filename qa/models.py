@@ -82,6 +82,20 @@ class Clause:
 
 
 @dataclass(frozen=True, slots=True)
+class Reference:
+    """Where a text names an article: its numbers (25, or 25 and 1 for 第二十五条之一), its span.
+
+    `paragraph` and `item` are 0 where none is named.
+    """
+
+    numbers: tuple[int, ...]
+    paragraph: int
+    item: int
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
 class Question:
     """What somebody asks, and the limits they set: documents, kinds, a date, how many hits."""
 

@@ -1,0 +1,49 @@
+"""How sure an answer is, from how well its best clause meets the question."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from qa.answers import Judgement
+from qa.models import Language
+
+ANSWERED = 0.5  # confidence from which an answer is given as one
+CLOSEST = 0.12  # confidence from which the nearest clauses are worth showing
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What the best hit says for itself.
+
+    `score` is its fused score, `likeness` the cosine of question and quote, `coverage` the share
+    of the question's weighted words that its clause holds.
+    """
+
+    score: float
+    likeness: float
+    coverage: float
+
+
+# intercept, score, likeness, coverage: a logistic regression on tests/golden/questions.jsonl,
+# refitted with `scripts/evaluate --fit`.
+WEIGHTS: Mapping[Language, tuple[float, float, float, float]] = {
+    "zh": (-6.0, 5.0, 2.0, 4.0),
+    "en": (-6.0, 10.0, 4.0, 0.0),
+}
+
+
+def judge(evidence: Evidence, language: Language) -> Judgement:
+    """Return the confidence that the best hit answers, and the status that follows from it."""
+    intercept, score, likeness, coverage = WEIGHTS[language]
+    total = (
+        intercept
+        + score * evidence.score
+        + likeness * evidence.likeness
+        + coverage * evidence.coverage
+    )
+    confidence = 1 / (1 + math.exp(-max(min(total, 50), -50)))
+    if confidence >= ANSWERED:
+        return Judgement("answered", confidence)
+    return Judgement("closest" if confidence >= CLOSEST else "no_basis", confidence)

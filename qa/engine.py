@@ -1,0 +1,246 @@
+"""The one door for every front end: opens an index, searches, answers."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qa.answers import Judgement, cite, compose, quote_span, select_hits
+from qa.confidence import Evidence, judge
+from qa.documents import load_translations
+from qa.encoder import Encoder, open_encoder
+from qa.errors import (
+    ClauseNotFoundError,
+    DocumentNotFoundError,
+    QuestionError,
+    QuestionTooLongError,
+)
+from qa.labels import label_en
+from qa.models import Answer, Clause, Document, Hit, Language, Question, Validity
+from qa.references import find_documents, find_references, last_article
+from qa.retriever import EXACT_SCORE, Retriever
+from qa.settings import Settings
+from qa.snapshots import Snapshot, current_id, read_snapshot
+from qa.text import language_of, normalise, numeral_of
+from qa.validity import validity_of
+
+
+@dataclass(frozen=True, slots=True)
+class _Served:
+    """One snapshot being served, and what is looked up in it; replaced whole by a refresh."""
+
+    snapshot: Snapshot
+    retriever: Retriever
+    documents: Mapping[str, Document]
+    positions: Mapping[str, int]
+    translations: Mapping[str, str]
+
+
+class Engine:
+    """An opened index with its encoder; safe to share between threads."""
+
+    def __init__(self, settings: Settings, encoder: Encoder, snapshot: Snapshot) -> None:
+        """Serve a snapshot; callers use `open`."""
+        self._settings = settings
+        self._encoder = encoder
+        self._served = self._serve(snapshot)
+
+    @classmethod
+    def open(cls, settings: Settings) -> Engine:
+        """Open the current snapshot.
+
+        Raises EncoderError, IndexMissingError, IndexMismatchError or IndexDamagedError.
+        """
+        encoder = open_encoder(settings.encoder)
+        return cls(settings, encoder, read_snapshot(settings.index, encoder.fingerprint))
+
+    @property
+    def settings(self) -> Settings:
+        return self._settings
+
+    @property
+    def snapshot_id(self) -> str:
+        """Return the name of the snapshot that is being served."""
+        return self._served.snapshot.id
+
+    def refresh(self) -> bool:
+        """Load the current snapshot if the pointer has moved; return whether it did."""
+        if current_id(self._settings.index) in ("", self.snapshot_id):
+            return False
+        self._served = self._serve(read_snapshot(self._settings.index, self._encoder.fingerprint))
+        return True
+
+    def search_many(self, questions: Sequence[Question]) -> list[list[Hit]]:
+        """Return the hits of each question, best first; raises QuestionError and children."""
+        return self._search(self._served, questions)
+
+    def ask_many(self, questions: Sequence[Question]) -> list[Answer]:
+        """Return one answer for each question; raises QuestionError and children."""
+        served = self._served
+        found = self._search(served, questions)
+        return [
+            self._answer(served, question, hits)
+            for question, hits in zip(questions, found, strict=True)
+        ]
+
+    def search(self, question: Question) -> list[Hit]:
+        """Return the hits of one question."""
+        return self.search_many([question])[0]
+
+    def ask(self, question: Question) -> Answer:
+        """Return the answer to one question."""
+        return self.ask_many([question])[0]
+
+    def documents(self) -> tuple[Document, ...]:
+        """Return every document, in the order of the catalog."""
+        return self._served.snapshot.documents
+
+    def document(self, document_id: str) -> Document:
+        """Return a document; raises DocumentNotFoundError."""
+        return _document(self._served, document_id)
+
+    def clauses(self, document_id: str) -> tuple[Clause, ...]:
+        """Return a document's clauses in order; raises DocumentNotFoundError."""
+        return _clauses(self._served, document_id)
+
+    def clause(self, clause_id: str) -> Clause:
+        """Return a clause; raises ClauseNotFoundError."""
+        served = self._served
+        row = served.snapshot.clauses.row_of(clause_id)
+        if row is None:
+            document_id = clause_id.partition("#")[0]
+            cure = (
+                f"`/v1/documents/{document_id}/clauses` lists them"
+                if document_id in served.documents
+                else "`/v1/documents` lists the documents"
+            )
+            raise ClauseNotFoundError(f"there is no clause {clause_id[:120]!r}; {cure}")
+        return served.snapshot.clauses[row]
+
+    def translation(self, clause_id: str) -> str:
+        """Return the reference translation of a clause, "" where there is none."""
+        return self._served.translations.get(clause_id, "")
+
+    def label_en(self, clause: Clause) -> str:
+        """Return the English label of a clause."""
+        return label_en(clause)
+
+    def validity(self, document: Document, as_of: date | None = None) -> Validity:
+        """Return whether a document is in force, today or as of a day."""
+        return validity_of(document, as_of or date.today())
+
+    def _serve(self, snapshot: Snapshot) -> _Served:
+        return _Served(
+            snapshot,
+            Retriever(snapshot, self._encoder),
+            {document.id: document for document in snapshot.documents},
+            {document.id: position for position, document in enumerate(snapshot.documents)},
+            load_translations(self._settings.corpus),
+        )
+
+    def _search(self, served: _Served, questions: Sequence[Question]) -> list[list[Hit]]:
+        for question in questions:
+            _check(question, self._settings)
+            for document_id in question.documents:
+                _document(served, document_id)
+        return served.retriever.retrieve(questions)
+
+    def _answer(self, served: _Served, question: Question, hits: Sequence[Hit]) -> Answer:
+        language = language_of(question.text) if question.language == "auto" else question.language
+        missing = _missing_article(served, question, language)
+        if missing:
+            return compose(question, language, Judgement("no_basis", 0.0), [], [missing])
+        text = normalise(question.text)
+        day = question.as_of or date.today()
+        (vector,) = self._encoder.encode_questions([text])
+        score = functools.partial(self._likeness, vector)
+        citations = []
+        for hit in select_hits(hits):
+            document = served.documents[hit.clause.document_id]
+            if hit.score >= EXACT_SCORE:
+                span = _whole(hit.clause, hit.paragraph)
+            else:
+                span = quote_span(hit.clause, hit.paragraph, score)
+            citations.append(cite(hit, document, span, self.translation(hit.clause.id), day))
+        if not citations:
+            return compose(question, language, Judgement("no_basis", 0.0), [], [])
+        if hits[0].score >= EXACT_SCORE:
+            judgement = Judgement("answered", 1.0)
+        else:
+            judgement = judge(self._evidence(served, text, hits[0], score), language_of(text))
+        return compose(question, language, judgement, citations, [])
+
+    def _likeness(self, vector: NDArray[np.float32], texts: Sequence[str]) -> NDArray[np.float32]:
+        """Return the cosine of each text with a question."""
+        likeness: NDArray[np.float32] = (
+            self._encoder.encode_clauses([normalise(text) for text in texts]) @ vector
+        )
+        return likeness
+
+    def _evidence(
+        self, served: _Served, text: str, hit: Hit, score: functools.partial[NDArray[np.float32]]
+    ) -> Evidence:
+        paragraphs = hit.clause.paragraphs
+        number = hit.paragraph or 1
+        best = paragraphs[number - 1].text if number <= len(paragraphs) else hit.clause.text
+        row = served.snapshot.clauses.row_of(hit.clause.id)
+        rows = np.array([row], np.int64)
+        coverage = served.snapshot.keyword_index.coverage(text, rows)
+        return Evidence(hit.score, float(score([best])[0]), float(coverage[0]))
+
+
+def _whole(clause: Clause, paragraph: int) -> tuple[int, int]:
+    if paragraph:
+        one = clause.paragraphs[paragraph - 1]
+        return one.start, one.end
+    return clause.start, clause.end
+
+
+def _check(question: Question, settings: Settings) -> None:
+    if not question.text.strip():
+        raise QuestionError("the question is empty; write one, in Chinese or English")
+    if len(question.text) > settings.max_question_chars:
+        raise QuestionTooLongError(
+            f"the question has {len(question.text)} characters, more than "
+            f"{settings.max_question_chars}; shorten it, or raise TIAOWEN_MAX_QUESTION_CHARS"
+        )
+
+
+def _document(served: _Served, document_id: str) -> Document:
+    if document_id not in served.documents:
+        known = ", ".join(list(served.documents)[:20])
+        raise DocumentNotFoundError(
+            f"there is no document {document_id[:120]!r}; the ids are: {known or 'none yet'}"
+        )
+    return served.documents[document_id]
+
+
+def _clauses(served: _Served, document_id: str) -> tuple[Clause, ...]:
+    _document(served, document_id)
+    position = served.positions[document_id]
+    rows = served.snapshot.clause_documents
+    start, end = np.searchsorted(rows, [position, position + 1])
+    return tuple(served.snapshot.clauses[int(start) : int(end)])
+
+
+def _missing_article(served: _Served, question: Question, language: Language) -> str:
+    """Return what to say where a question names an article that its document does not have."""
+    references = find_references(question.text)
+    if not references:
+        return ""
+    documents = [one for one in served.snapshot.documents if one.id in question.documents]
+    named = find_documents(question.text, documents or served.snapshot.documents) or documents
+    if len(named) != 1:
+        return ""
+    last = last_article(_clauses(served, named[0].id))
+    wanted = references[0].numbers[0]
+    if not last or wanted <= last:
+        return ""
+    if language == "zh":
+        return f"《{named[0].title}》没有第{numeral_of(wanted)}条：全文共{numeral_of(last)}条。"
+    return f"There is no Article {wanted}: “{named[0].title_en or named[0].title}” has {last}."
