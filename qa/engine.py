@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qa.answers import Judgement, cite, compose, quote_span, select_hits
+from qa.catalog import load_translations
 from qa.confidence import Evidence, judge
-from qa.documents import load_translations
 from qa.encoder import Encoder, open_encoder
 from qa.errors import (
     ClauseNotFoundError,
@@ -61,6 +61,7 @@ class Engine:
 
     @property
     def settings(self) -> Settings:
+        """Return the settings that the engine was opened with."""
         return self._settings
 
     @property

@@ -6,7 +6,7 @@ import pytest
 from conftest import CORPUS
 
 from qa.clauses import split_clauses
-from qa.documents import load_documents
+from qa.catalog import load_documents
 from qa.labels import label_en, label_of
 from qa.references import find_documents, find_references, resolve
 
@@ -80,7 +80,13 @@ def test_labels_in_both_languages() -> None:
     task = next(clause for clause in PLAN if clause.key == "2.4.8")
     principle = next(clause for clause in PLAN if clause.key == "1.2")
     one = next(clause for clause in REGULATIONS if clause.key == "2")
-    assert (label_of(article, 2), label_en(article, 2)) == ("第二十五条第二款", "Article 25, paragraph 2")
+    assert (label_of(article, 2), label_en(article, 2)) == (
+        "第二十五条第二款",
+        "Article 25, paragraph 2",
+    )
     assert (label_of(task, 1), label_en(task, 1)) == ("二（四）8", "Part II (4) 8")
-    assert (label_of(principle, 3), label_en(principle, 3)) == ("一（二）第3段", "Part I (2), paragraph 3")
+    assert (label_of(principle, 3), label_en(principle, 3)) == (
+        "一（二）第3段",
+        "Part I (2), paragraph 3",
+    )
     assert (label_of(one, 1), label_en(one, 1)) == ("第二条", "Article 2")

@@ -1,0 +1,189 @@
+"""Corpus → index: split, embed what is new, and write a snapshot."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qa.catalog import load_documents
+from qa.clauses import split_clauses
+from qa.encoder import open_encoder
+from qa.errors import QAError
+from qa.keyword_index import KeywordIndex
+from qa.models import Clause, Document
+from qa.settings import Settings
+from qa.snapshots import (
+    KEY_BYTES,
+    build_lock,
+    content_of,
+    prune,
+    read_snapshot,
+    reusable_vectors,
+    write_snapshot,
+)
+from qa.text import normalise
+from qa.vector_index import VectorIndex
+
+_TEXTS_AT_A_TIME = 1024
+
+Progress = Callable[[str, int, int], None]
+
+
+class ClauseEncoder(Protocol):
+    """What a build needs of an encoder; equal fingerprints make equal vectors."""
+
+    name: str
+    fingerprint: str
+    dimensions: int
+
+    def encode_clauses(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Return a row of `dimensions` for each text."""
+
+
+@dataclass(frozen=True, slots=True)
+class BuildReport:
+    """What a build did; `vectors == embedded + reused`."""
+
+    snapshot: str
+    documents: int
+    clauses: int
+    vectors: int
+    embedded: int
+    reused: int
+    seconds: float
+
+
+def build_index(settings: Settings, progress: Progress) -> BuildReport:
+    """Bring the index up to date with the corpus; only texts that are new are embedded.
+
+    `progress(stage, done, total)` hears of the stages split, encode, keywords and write.
+    Raises CorpusError, EncoderError, IndexBusyError or SettingsError.
+    """
+    encoder = open_encoder(settings.encoder)
+    documents = load_documents(settings.corpus)
+    clauses: list[Clause] = []
+    for done, document in enumerate(documents, 1):
+        # A heading alone is no clause to find or to cite.
+        clauses += [clause for clause in split_clauses(document) if clause.paragraphs]
+        progress("split", done, len(documents))
+    return build_snapshot(settings.index, documents, clauses, encoder, progress)
+
+
+def build_snapshot(
+    index: Path,
+    documents: Sequence[Document],
+    clauses: Sequence[Clause],
+    encoder: ClauseEncoder,
+    progress: Progress,
+) -> BuildReport:
+    """Write the snapshot of clauses and make it current, unless the current one is the same."""
+    started = time.monotonic()
+    titles = {document.id: document.title for document in documents}
+    rows, texts = _units([(titles[clause.document_id], clause) for clause in clauses])
+    keys = [hashlib.sha256(text.encode()).digest()[:KEY_BYTES] for text in texts]
+    unit_keys = np.frombuffer(b"".join(keys), np.uint8).reshape(-1, KEY_BYTES)
+    content = content_of(documents, clauses, unit_keys, encoder.fingerprint)
+    with build_lock(index):
+        snapshot_id = _unchanged(index, content)
+        embedded = 0
+        if not snapshot_id:
+            vectors, embedded = _vectors(index, keys, texts, encoder, progress)
+            del texts
+            progress("keywords", 0, len(clauses))
+            keywords = KeywordIndex.build(
+                [_clause_text(titles[clause.document_id], clause) for clause in clauses]
+            )
+            progress("keywords", len(clauses), len(clauses))
+            progress("write", 0, 1)
+            snapshot_id = write_snapshot(
+                index,
+                documents=documents,
+                clauses=clauses,
+                units=rows,
+                unit_keys=unit_keys,
+                keyword_index=keywords,
+                vector_index=VectorIndex.build(vectors),
+                encoder_name=encoder.name,
+                encoder_fingerprint=encoder.fingerprint,
+                content=content,
+            )
+            progress("write", 1, 1)
+        prune(index)
+    return BuildReport(
+        snapshot=snapshot_id,
+        documents=len(documents),
+        clauses=len(clauses),
+        vectors=len(keys),
+        embedded=embedded,
+        reused=len(keys) - embedded,
+        seconds=time.monotonic() - started,
+    )
+
+
+def _units(clauses: Sequence[tuple[str, Clause]]) -> tuple[NDArray[np.int32], list[str]]:
+    """Return what is embedded: (clause row, paragraph number) and text of each unit.
+
+    A clause is one unit, and each of its paragraphs another where it has several. A clause
+    without paragraphs is a bare heading, which nobody should find.
+    """
+    rows: list[tuple[int, int]] = []
+    texts: list[str] = []
+    for row, (title, clause) in enumerate(clauses):
+        if clause.paragraphs:
+            rows.append((row, 0))
+            texts.append(normalise(_clause_text(title, clause)))
+        for paragraph in clause.paragraphs if len(clause.paragraphs) > 1 else ():
+            rows.append((row, paragraph.number))
+            texts.append(normalise(f"{title} {paragraph.text}"))
+    return np.array(rows, np.int32).reshape(-1, 2), texts
+
+
+def _clause_text(title: str, clause: Clause) -> str:
+    """Return the text by which a clause is found; the label stands in it once."""
+    if not clause.paragraphs:
+        return ""
+    label = () if clause.text.startswith(clause.label) else (clause.label,)
+    return " ".join((title, *clause.path, *label, clause.text))
+
+
+def _unchanged(index: Path, content: str) -> str:
+    """Return the id of the current snapshot where it is whole and has this content, else ""."""
+    try:
+        snapshot = read_snapshot(index, None)
+    except QAError:
+        return ""
+    return snapshot.id if snapshot.manifest.content == content else ""
+
+
+def _vectors(
+    index: Path,
+    keys: Sequence[bytes],
+    texts: Sequence[str],
+    encoder: ClauseEncoder,
+    progress: Progress,
+) -> tuple[NDArray[np.float32], int]:
+    """Return the vectors of texts, and how many of them had to be made."""
+    old_rows, old = reusable_vectors(index, encoder.fingerprint)
+    vectors = np.zeros((len(texts), encoder.dimensions), np.float32)
+    new: dict[bytes, list[int]] = {}
+    for row, key in enumerate(keys):
+        if key in old_rows:
+            vectors[row] = old[old_rows[key]]
+        else:
+            new.setdefault(key, []).append(row)
+    groups = list(new.values())
+    for start in range(0, len(groups), _TEXTS_AT_A_TIME):
+        progress("encode", start, len(groups))
+        some = groups[start : start + _TEXTS_AT_A_TIME]
+        made = encoder.encode_clauses([texts[rows[0]] for rows in some])
+        for vector, rows in zip(made, some, strict=True):
+            vectors[rows] = vector
+    progress("encode", len(groups), len(groups))
+    return vectors, len(groups)
