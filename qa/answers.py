@@ -104,7 +104,11 @@ def select_hits(hits: Sequence[Hit]) -> list[Hit]:
 
 
 def compose(
-    question: Question, language: Language, judgement: Judgement, citations: Sequence[Citation], notes: Sequence[str]
+    question: Question,
+    language: Language,
+    judgement: Judgement,
+    citations: Sequence[Citation],
+    notes: Sequence[str],
 ) -> Answer:
     """Return the answer: prose around the quotes, and a note for each rule not in force."""
     kept = tuple(citations) if judgement.status != "no_basis" else ()
@@ -129,7 +133,9 @@ def _reference(citation: Citation, language: Language) -> str:
     if language == "zh":
         return f"《{citation.title}》{citation.label}"
     title = citation.title_en or f"《{citation.title}》"
-    return f"{citation.label_en} of “{title}”" if citation.title_en else f"{title} {citation.label_en}"
+    return (
+        f"{citation.label_en} of “{title}”" if citation.title_en else f"{title} {citation.label_en}"
+    )
 
 
 def _answered_zh(citations: Sequence[Citation]) -> str:
@@ -148,7 +154,10 @@ def _english(citation: Citation) -> str:
     """Return a reference, the translation where there is one, and the quote."""
     reference = _reference(citation, "en")
     if citation.translation:
-        return f"{reference} (unofficial translation): {citation.translation}\nOriginal: “{citation.quote}”"
+        return (
+            f"{reference} (unofficial translation): {citation.translation}\n"
+            f"Original: “{citation.quote}”"
+        )
     return f"{reference} (in Chinese): “{citation.quote}”"
 
 
@@ -159,7 +168,9 @@ def _closest_zh(citations: Sequence[Citation]) -> str:
 
 def _closest_en(citations: Sequence[Citation]) -> str:
     named = "\n".join(f"· {_english(one)}" for one in citations)
-    return f"No clause was found that answers this directly. The nearest, for reference only:\n{named}"
+    return (
+        f"No clause was found that answers this directly. The nearest, for reference only:\n{named}"
+    )
 
 
 def _nothing_zh(_: Sequence[Citation]) -> str:
@@ -177,7 +188,10 @@ _TEXTS: Mapping[Language, Mapping[Status, Callable[[Sequence[Citation]], str]]] 
 
 _NOT_IN_FORCE: Mapping[Validity, tuple[str, str]] = {
     "expired": ("《{title}》已于{expires}到期。", "“{title_en}” expired on {expires}."),
-    "not_yet_effective": ("《{title}》自{effective}起施行，尚未生效。", "“{title_en}” takes effect on {effective} only."),
+    "not_yet_effective": (
+        "《{title}》自{effective}起施行，尚未生效。",
+        "“{title_en}” takes effect on {effective} only.",
+    ),
     "repealed": ("《{title}》已废止。", "“{title_en}” has been repealed."),
 }
 

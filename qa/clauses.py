@@ -26,7 +26,9 @@ def split_clauses(document: Document) -> list[Clause]:
     """
     lines = lines_of(document.text)
     articles = article_indices(lines)
-    is_statute = len(articles) >= 2 or (len(articles) == 1 and opening_of(lines[articles[0]].text).numbers == (1,))
+    is_statute = len(articles) >= 2 or (
+        len(articles) == 1 and opening_of(lines[articles[0]].text).numbers == (1,)
+    )
     if not is_statute:
         return _clauses(document, split_outline(lines), tables=True)
     end = front_end(lines, articles)
@@ -64,7 +66,10 @@ def _clauses(document: Document, sections: Sequence[Section], *, tables: bool) -
 
 
 def find_gaps(document: Document, clauses: Sequence[Clause]) -> list[str]:
-    """Return a line for each break in the numbering of articles: `file:line: 第二十五条 follows 第十九条`."""
+    """Return a line for each break in the numbering of articles.
+
+    Each is like `file:line: 第二十五条 follows 第十九条`.
+    """
     gaps = []
     last: tuple[int, ...] = ()
     label = ""

@@ -22,7 +22,9 @@ INDENT = 4  # a paragraph's first line is two wide characters narrower
 MEASURE = "年月日号时分秒岁万亿千百个家项次元人名位条款级倍届期周天届所件台套余多种类％%版"
 
 _INVISIBLE = re.compile(r"[\u200b-\u200f\u2060\ufeff\u00ad\ue000-\uf8ff]")
-_PAGE_NUMBER = re.compile(r"[-—–－]\s*\d{1,4}\s*[-—–－]|第\s*\d{1,4}\s*页(\s*[,，/]?\s*共\s*\d{1,4}\s*页)?")
+_PAGE_NUMBER = re.compile(
+    r"[-—–－]\s*\d{1,4}\s*[-—–－]|第\s*\d{1,4}\s*页(\s*[,，/]?\s*共\s*\d{1,4}\s*页)?"
+)
 _BARE_NUMBER = re.compile(r"\d{1,4}")
 _LETTER_SPACED = re.compile(rf"(?<![^\s，。、“”（）：；])[{HAN}](?: [{HAN}]){{2,}}")
 _SPACED_DIGITS = re.compile(r"(?<![\d.])\d(?: \d)+(?!\d)")
@@ -50,7 +52,9 @@ def clean_text(raw: str) -> CleanText:
     >>> clean_text("第一条 为了保护\\n\\n环境，制定本条例。\\n\\n- 3 -\\n\\n第二条 略。").text
     '第一条 为了保护环境，制定本条例。\\n第二条 略。'
     """
-    lines = [_Line(line.number, mend_line(line.text), line.blanks, line.page_top) for line in _lines(raw)]
+    lines = [
+        _Line(line.number, mend_line(line.text), line.blanks, line.page_top) for line in _lines(raw)
+    ]
     lines = [line for line in lines if line.text and not _is_page_furniture(line)]
     texts: list[str] = []
     numbers: list[int] = []
@@ -66,7 +70,9 @@ def _lines(raw: str) -> list[_Line]:
     lines: list[_Line] = []
     blanks = 0
     page_top = False
-    for number, line in enumerate(raw.replace("\r\n", "\n").replace("\r", "\n").split("\n"), start=1):
+    for number, line in enumerate(
+        raw.replace("\r\n", "\n").replace("\r", "\n").split("\n"), start=1
+    ):
         if "\f" in line:
             page_top = True
         text = _INVISIBLE.sub("", line.replace("\f", ""))
@@ -97,7 +103,9 @@ def mend_line(line: str) -> str:
     if _LETTER_SPACED.search(text):
         text = _SPACED_DIGITS.sub(lambda match: match.group().replace(" ", ""), text)
         text = re.sub(r"(?<=\d) \. ?(?=\d)|(?<=\d)\. (?=\d)", ".", text)
-        text = re.sub(r"(?<=[^\sA-Za-z]) (?=[^\sA-Za-z0-9])|(?<=[^\sA-Za-z0-9]) (?=[^\sA-Za-z])", "", text)
+        text = re.sub(
+            r"(?<=[^\sA-Za-z]) (?=[^\sA-Za-z0-9])|(?<=[^\sA-Za-z0-9]) (?=[^\sA-Za-z])", "", text
+        )
     text = re.sub(rf"(?<=\d) (?=[{MEASURE}])", "", text)
     number = rf"\d[\d.,]*(?:[{MEASURE}]|[—–－至])"
     if not opening_of(text):
@@ -110,14 +118,20 @@ def _mend_character(one: str) -> str:
     point = ord(one)
     if 0xFF10 <= point <= 0xFF19 or 0xFF21 <= point <= 0xFF3A or 0xFF41 <= point <= 0xFF5A:
         return chr(point - 0xFEE0)
+    if one in _FORMS:
+        return _FORMS[one]
     if 0xFF61 <= point <= 0xFF65 or 0x2E80 <= point <= 0x2FDF or 0xF900 <= point <= 0xFAFF:
         return unicodedata.normalize("NFKC", one)
-    return _FORMS.get(one, one)
+    return one
 
 
 # Radicals that Unicode gives no decomposition for, as PDFs of some fonts hold them for words.
 _FORMS = {"«": "《", "»": "》", "\x00": ""} | dict(
-    zip("⺠⻓⻔⻢⻩⻆⻅⻉⻋⻘⻛⻜⻝⻬⻰⻤⻥⻦⻨⻚⻄⺝", "民长门马黄角见贝车青风飞食齐龙鬼鱼鸟麦页西月", strict=True)
+    zip(
+        "⺠⻓⻔⻢⻩⻆⻅⻉⻋⻘⻛⻜⻝⻬⻰⻤⻥⻦⻨⻚⻄⺝",
+        "民长门马黄角见贝车青风飞食齐龙鬼鱼鸟麦页西月",
+        strict=True,
+    )
 )
 
 
@@ -129,7 +143,9 @@ def mend_punctuation(text: str) -> str:
     """
     wide = rf"[{HAN}”’》）】]"
     text = re.sub(rf"\(([^()\n]*[{HAN}][^()\n]*)\)", r"（\1）", text)
-    text = re.sub(rf"(?<={wide}) ?([,;:!?])(?=\s*[{HAN}“‘《（【\d]|\s*$)", lambda m: _WIDE[m.group(1)], text)
+    text = re.sub(
+        rf"(?<={wide}) ?([,;:!?])(?=\s*[{HAN}“‘《（【\d]|\s*$)", lambda m: _WIDE[m.group(1)], text
+    )
     text = re.sub(rf"(?<=[\d%A-Za-z])([,;:])(?=[{HAN}“‘《（])", lambda m: _WIDE[m.group(1)], text)
     return re.sub(rf"(?<={wide})\.(?=[{HAN}“‘《（\d]|$)", "。", text)
 
@@ -157,7 +173,9 @@ def _paragraphs(lines: Sequence[_Line]) -> list[list[_Line]]:
         width = page if double_spaced else _block_width(lines, widths, index - 1) - INDENT
         above = lines[index - 1].text
         first = len(blocks[-1]) == 1
-        if flows and _wraps(above, line.text, widths[index - 1], widths[index], width, first, run):
+        if flows and _wraps(
+            above, line.text, widths[index - 1], widths[index], width, first=first, seen=run
+        ):
             blocks[-1].append(line)
         else:
             blocks.append([line])
@@ -186,7 +204,14 @@ def _block_width(lines: Sequence[_Line], widths: Sequence[int], index: int) -> i
 
 
 def _wraps(
-    above: str, below: str, width: int, following: int, full: int, first: bool, seen: Sequence[str]
+    above: str,
+    below: str,
+    width: int,
+    following: int,
+    full: int,
+    *,
+    first: bool,
+    seen: Sequence[str],
 ) -> bool:
     """Return whether a line is the continuation of the line above it.
 
@@ -229,7 +254,12 @@ def _inside_sentence(text: str) -> bool:
 def _is_heading(text: str) -> bool:
     """Return whether a line is a numbered heading: a marker, and no sentence behind it."""
     mark = opening_of(text)
-    return bool(mark) and mark.level is not Level.ARTICLE and len(text) <= 40 and not re.search(r"[。；]", text)
+    return (
+        bool(mark)
+        and mark.level is not Level.ARTICLE
+        and len(text) <= 40
+        and not re.search(r"[。；]", text)
+    )
 
 
 def _join(texts: Sequence[str]) -> str:

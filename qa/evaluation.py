@@ -183,7 +183,8 @@ def format_evaluation(evaluation: Evaluation) -> str:
     for name, one in evaluation.groups.items():
         hits = " | ".join(f"{one.hits[depth]:.3f}" for depth in DEPTHS)
         lines.append(
-            f"| {name} | {one.count} | {hits} | {one.mrr:.3f} | {one.answered:.2f} | {one.quoted:.2f} |"
+            f"| {name} | {one.count} | {hits} | {one.mrr:.3f} "
+            f"| {one.answered:.2f} | {one.quoted:.2f} |"
         )
     lines.append("")
     if evaluation.out_of_scope:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -29,9 +30,13 @@ from qa.snapshots import (
     write_snapshot,
 )
 from qa.text import normalise
+from qa.token_index import TokenIndex
 from qa.vector_index import VectorIndex
 
 _TEXTS_AT_A_TIME = 1024
+PASSAGE = 80  # characters
+LONG = 112  # a paragraph longer than this is embedded in passages too
+_SENTENCE = re.compile(r"[^。！？；\n]+[。！？；\n]*[”’」』）]*")
 
 Progress = Callable[[str, int, int], None]
 
@@ -45,6 +50,12 @@ class ClauseEncoder(Protocol):
 
     def encode_clauses(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return a row of `dimensions` for each text."""
+
+    def token_ids(self, texts: Sequence[str]) -> list[NDArray[np.int32]]:
+        """Return each text's tokens, none where the encoder has no table of them."""
+
+    def token_vectors(self, ids: NDArray[np.int32]) -> NDArray[np.float32]:
+        """Return a row of `dimensions` for each token."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +121,15 @@ def build_snapshot(
                 unit_keys=unit_keys,
                 keyword_index=keywords,
                 vector_index=VectorIndex.build(vectors),
+                token_index=TokenIndex.build(
+                    encoder.token_ids(
+                        [
+                            normalise(f"{titles[clause.document_id]} {clause.text}")
+                            for clause in clauses
+                        ]
+                    ),
+                    encoder.token_vectors,
+                ),
                 encoder_name=encoder.name,
                 encoder_fingerprint=encoder.fingerprint,
                 content=content,
@@ -130,19 +150,33 @@ def build_snapshot(
 def _units(clauses: Sequence[tuple[str, Clause]]) -> tuple[NDArray[np.int32], list[str]]:
     """Return what is embedded: (clause row, paragraph number) and text of each unit.
 
-    A clause is one unit, and each of its paragraphs another where it has several. A clause
-    without paragraphs is a bare heading, which nobody should find.
+    A clause is one unit, each of its paragraphs another where it has several, and each passage
+    of a long paragraph one more: a single vector of many sentences is near to none of them. A
+    clause without paragraphs is a bare heading, which nobody should find.
     """
     rows: list[tuple[int, int]] = []
     texts: list[str] = []
     for row, (title, clause) in enumerate(clauses):
         if clause.paragraphs:
             rows.append((row, 0))
-            texts.append(normalise(_clause_text(title, clause)))
-        for paragraph in clause.paragraphs if len(clause.paragraphs) > 1 else ():
-            rows.append((row, paragraph.number))
-            texts.append(normalise(f"{title} {paragraph.text}"))
+            texts.append(normalise(f"{title} {clause.text}"))
+        for paragraph in clause.paragraphs:
+            pieces = [paragraph.text] if len(clause.paragraphs) > 1 else []
+            if len(paragraph.text) > LONG:
+                pieces += _passages(paragraph.text)
+            rows += [(row, paragraph.number)] * len(pieces)
+            texts += [normalise(f"{title} {piece}") for piece in pieces]
     return np.array(rows, np.int32).reshape(-1, 2), texts
+
+
+def _passages(text: str) -> list[str]:
+    """Return a long paragraph in passages of whole sentences, of about PASSAGE characters."""
+    passages = [""]
+    for sentence in _SENTENCE.findall(text):
+        if passages[-1] and len(passages[-1]) + len(sentence) > PASSAGE:
+            passages.append("")
+        passages[-1] += sentence
+    return [passage for passage in passages if passage.strip()]
 
 
 def _clause_text(title: str, clause: Clause) -> str:

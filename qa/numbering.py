@@ -50,24 +50,44 @@ NO_MARK = Mark(Level.NONE, (), "", 0, False)
 
 _SPACE = r"(?P<space>[\s\u3000]*)"
 _MARKS: tuple[tuple[Level, re.Pattern[str]], ...] = (
-    (Level.ARTICLE, re.compile(rf"第\s*(?P<n>{NUMERAL})\s*条(?:\s*之\s*(?P<m>{NUMERAL}))?{_SPACE}")),
-    (Level.ARTICLE, re.compile(rf"(?:Article|ARTICLE)\s+(?P<n>\d+)(?:-(?P<m>\d+))?[.:]?{_SPACE}(?![\w,)])")),
+    (
+        Level.ARTICLE,
+        re.compile(rf"第\s*(?P<n>{NUMERAL})\s*条(?:\s*之\s*(?P<m>{NUMERAL}))?{_SPACE}"),
+    ),
+    (
+        Level.ARTICLE,
+        re.compile(rf"(?:Article|ARTICLE)\s+(?P<n>\d+)(?:-(?P<m>\d+))?[.:]?{_SPACE}(?![\w,)])"),
+    ),
     (Level.VOLUME, re.compile(rf"第\s*(?P<n>{NUMERAL})\s*[编篇]{_SPACE}")),
     (Level.PART, re.compile(rf"第\s*(?P<n>{NUMERAL})\s*(?:部分|分编){_SPACE}")),
-    (Level.CHAPTER, re.compile(rf"第\s*(?P<n>{NUMERAL})\s*章(?:\s*之\s*(?P<m>{NUMERAL}))?{_SPACE}")),
-    (Level.CHAPTER, re.compile(rf"(?:Chapter|CHAPTER)\s+(?P<n>\d+|[IVXLC]+)[.:]?{_SPACE}(?=\s|[A-Z]|$)")),
+    (
+        Level.CHAPTER,
+        re.compile(rf"第\s*(?P<n>{NUMERAL})\s*章(?:\s*之\s*(?P<m>{NUMERAL}))?{_SPACE}"),
+    ),
+    (
+        Level.CHAPTER,
+        re.compile(rf"(?:Chapter|CHAPTER)\s+(?P<n>\d+|[IVXLC]+)[.:]?{_SPACE}(?=\s|[A-Z]|$)"),
+    ),
     (Level.SECTION, re.compile(rf"第\s*(?P<n>{NUMERAL})\s*节{_SPACE}")),
     (Level.HAN, re.compile(rf"(?P<n>[一二三四五六七八九十百]+)\s*[、．]{_SPACE}")),
     (Level.HAN_BRACKET, re.compile(rf"[（(]\s*(?P<n>[一二三四五六七八九十百]+)\s*[）)]{_SPACE}")),
-    (Level.DOTTED, re.compile(rf"(?P<n>\d{{1,2}})[.．](?P<m>\d{{1,2}})(?:[.．](?P<o>\d{{1,2}}))?(?![\d.%％]){_SPACE}")),
+    (
+        Level.DOTTED,
+        re.compile(
+            rf"(?P<n>\d{{1,2}})[.．](?P<m>\d{{1,2}})(?:[.．](?P<o>\d{{1,2}}))?(?![\d.%％]){_SPACE}"
+        ),
+    ),
     (Level.ARABIC, re.compile(rf"(?P<n>\d{{1,3}})\s*[.．、](?!\d){_SPACE}")),
-    (Level.ARABIC_BRACKET, re.compile(rf"(?:[（(]\s*(?P<n>\d{{1,3}})\s*[）)]|(?P<m>\d{{1,2}})[)）]){_SPACE}")),
+    (
+        Level.ARABIC_BRACKET,
+        re.compile(rf"(?:[（(]\s*(?P<n>\d{{1,3}})\s*[）)]|(?P<m>\d{{1,2}})[)）]){_SPACE}"),
+    ),
     (Level.CIRCLED, re.compile(rf"(?P<n>[①-⑳]){_SPACE}")),
 )
 _ROMAN = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100}
 # What follows 第二十五条 in a reference rather than in an opening.
 _REFERENCE = re.compile(
-    r"(?:第|的|和|与|及|或|至|、|，|规定|所|之规定|中|以外|修改|款|项|～|—|-|）|」|》)"
+    r"(?:第|的|和|与|及|或|至|、|，|规定|所|之规定|中|以外|修改|款|项|\uff5e|—|-|）|」|》)"
 )
 
 
@@ -88,13 +108,21 @@ def opening_of(line: str) -> Mark:
         rest = text[match.end() :]
         if level <= Level.ARTICLE and not space and _REFERENCE.match(rest):
             return NO_MARK
-        if level is Level.DOTTED and rest and not re.match(r"(?![万亿千百倍个元成])[^\W\d_]|[“《（]", rest):
+        if (
+            level is Level.DOTTED
+            and rest
+            and not re.match(r"(?![万亿千百倍个元成])[^\W\d_]|[“《（]", rest)
+        ):
             return NO_MARK
-        numbers = tuple(_number(one) for one in match.groupdict(default="").values() if one and one != space)
+        numbers = tuple(
+            _number(one) for one in match.groupdict(default="").values() if one and one != space
+        )
         label = text[: match.end()].rstrip()
         if level in (Level.CHAPTER, Level.SECTION, Level.VOLUME, Level.PART) and len(rest) > 60:
             return NO_MARK
-        return Mark(level, numbers, label, len(line) - len(text) + match.end(), bool(space) or not rest)
+        return Mark(
+            level, numbers, label, len(line) - len(text) + match.end(), bool(space) or not rest
+        )
     return NO_MARK
 
 
@@ -128,5 +156,5 @@ def follows(numbers: tuple[int, ...], last: tuple[int, ...]) -> bool:
     if numbers[:-1] == last:
         return numbers[-1] in (1, 2)
     if len(numbers) == len(last):
-        return numbers[:-1] == last[:-1] and numbers[-1] == last[-1] + 1 or numbers == (last[0] + 1, 1)
+        return numbers in ((*last[:-1], last[-1] + 1), (last[0] + 1, 1))
     return len(numbers) < len(last) and numbers[-1] == last[len(numbers) - 1] + 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -125,7 +126,9 @@ def _ranks(marks: Sequence[Mark]) -> dict[Level, int]:
     return ranks
 
 
-def _is_list(lines: Sequence[Line], marks: Sequence[Mark], index: int, ranks: dict[Level, int]) -> bool:
+def _is_list(
+    lines: Sequence[Line], marks: Sequence[Mark], index: int, ranks: dict[Level, int]
+) -> bool:
     """Return whether a run of marks is a list within a sentence rather than sections.
 
     It is where the line above ends with a colon and the entries are short.
@@ -183,7 +186,9 @@ def _title_and_body(chunk: tuple[Line, ...], mark: Mark) -> tuple[str, tuple[Lin
 def is_title(text: str, mark: Mark) -> bool:
     """Return whether what follows a mark is a title: short, and no sentence."""
     rest = text[mark.width :].strip()
-    return len(rest) <= 50 and not re.search(r"[。；]", rest) and not rest.endswith(("，", "：", ":"))
+    return (
+        len(rest) <= 50 and not re.search(r"[。；]", rest) and not rest.endswith(("，", "：", ":"))
+    )
 
 
 def _label_and_key(marks: Sequence[Mark]) -> tuple[str, str]:
@@ -214,9 +219,11 @@ def _split_headed(section: Section) -> list[Section]:
         return [section]
     bounds = [0, *heads, len(body)]
     pieces: list[tuple[int, int]] = []
-    for start, end in zip(bounds, bounds[1:], strict=False):
+    for start, end in itertools.pairwise(bounds):
         size = sum(len(line.text) for line in body[start:end])
-        if pieces and (size < SMALL or sum(len(line.text) for line in body[slice(*pieces[-1])]) < SMALL // 2):
+        if pieces and (
+            size < SMALL or sum(len(line.text) for line in body[slice(*pieces[-1])]) < SMALL // 2
+        ):
             pieces[-1] = (pieces[-1][0], end)
         elif start < end:
             pieces.append((start, end))
@@ -229,14 +236,20 @@ def _split_headed(section: Section) -> list[Section]:
             continue
         head = chunk[0].text
         label = f"{section.label}“{head}”" if section.key != FRONT_KEY else f"“{head}”"
-        sections.append(Section(f"{section.key}-{number}", label, (*section.path, head), chunk, chunk[1:]))
+        sections.append(
+            Section(f"{section.key}-{number}", label, (*section.path, head), chunk, chunk[1:])
+        )
     return sections
 
 
 def _is_head(body: Sequence[Line], index: int) -> bool:
     """Return whether a line is an unnumbered heading: short, no sentence, a sentence below."""
     text, below = body[index].text, body[index + 1].text
-    if not 4 <= len(text) <= 30 or re.search(r"[，。；：,;:]", text) or re.search(r"[\d%％]", text[-6:]):
+    if (
+        not 4 <= len(text) <= 30
+        or re.search(r"[，。；：,;:]", text)
+        or re.search(r"[\d%％]", text[-6:])
+    ):
         return False
     return len(below) >= 60 or (len(below) >= 25 and bool(SENTENCE_END.search(below)))
 

@@ -103,5 +103,7 @@ def _scraps(body: Sequence[Line]) -> frozenset[int]:
 
 
 def _paragraph(number: int, draft: _Draft, text: str) -> Paragraph:
-    items = tuple(Item(label, text[start:end], start, end) for label, start, end in draft.items or ())
+    items = tuple(
+        Item(label, text[start:end], start, end) for label, start, end in draft.items or ()
+    )
     return Paragraph(number, text[draft.start : draft.end], draft.start, draft.end, items)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from qa.models import Clause, Document, Reference
 from qa.numbering import NUMERAL, Level, opening_of
@@ -15,7 +15,7 @@ _CHINESE = re.compile(
     rf"(?:\s*第?\s*(?P<paragraph>{NUMERAL})\s*款)?"
     rf"(?:\s*第?\s*[（(]?\s*(?P<item>{NUMERAL})\s*[)）]?\s*[项目])?"
 )
-_SHORT = re.compile(rf"(?<=[例法定案见则程])\s*(?P<article>\d{{1,4}})\s*条")
+_SHORT = re.compile(r"(?<=[例法定案见则程])\s*(?P<article>\d{1,4})\s*条")
 _ENGLISH = re.compile(
     r"\bart(?:icle|\.)?\s*(?P<article>\d{1,4})(?:-(?P<sub>\d+))?(?:\s*\((?P<paragraph>\d{1,2})\))?"
     r"(?:\s*,?\s*(?:paragraph|para\.?)\s*(?P<spelled>\d{1,2}))?"
@@ -84,21 +84,27 @@ def find_documents(text: str, documents: Sequence[Document]) -> list[Document]:
         return [one for one in documents if found.get(one.id, 0) == longest]
     for kind, words in KIND_WORDS.items():
         if any(word in said for word in words):
-            of_kind = [one for one in documents if _bare_title(one).endswith(kind)]
+            of_kind = [one for one in documents if _bare(one.title).endswith(kind)]
             if len(of_kind) == 1:
                 return of_kind
     return []
 
 
-def names_of(document: Document) -> list[str]:
+def names_of(document: Document) -> tuple[str, ...]:
     """Return the normalised names of a document: title, its short forms, English title, aliases."""
-    bare = _bare_title(document)
-    names = [document.title, bare, _REGION.sub("", bare), document.title_en, *document.aliases]
-    return [normalise(name) for name in dict.fromkeys(names) if len(name) >= 3]
+    return _names(document.title, document.title_en, document.aliases)
 
 
-def _bare_title(document: Document) -> str:
-    return re.sub(r"[（(][^（）()]*[）)]$", "", document.title).strip()
+@functools.lru_cache(maxsize=10_000)
+def _names(title: str, title_en: str, aliases: tuple[str, ...]) -> tuple[str, ...]:
+    bare = _bare(title)
+    names = [title, bare, _REGION.sub("", bare), title_en, *aliases]
+    return tuple(normalise(name) for name in dict.fromkeys(names) if len(name) >= 3)
+
+
+def _bare(title: str) -> str:
+    """Return a title without what stands in brackets at its end."""
+    return re.sub(r"[（(][^（）()]*[）)]$", "", title).strip()
 
 
 def resolve(reference: Reference, clauses: Sequence[Clause]) -> list[Clause]:
@@ -110,7 +116,9 @@ def resolve(reference: Reference, clauses: Sequence[Clause]) -> list[Clause]:
     exact = [clause for clause in clauses if clause.key == key and is_article(clause)]
     if exact or any(is_article(clause) for clause in clauses):
         return exact
-    points = [clause for clause in clauses if re.fullmatch(rf"(?:\d+\.)+{re.escape(key)}", clause.key)]
+    points = [
+        clause for clause in clauses if re.fullmatch(rf"(?:\d+\.)+{re.escape(key)}", clause.key)
+    ]
     # Points numbered 1, 2, 3 through the whole document come before those under one heading.
     running = [clause for clause in points if clause.label.endswith(key)] or points
     return running if len(running) == 1 else []
@@ -122,6 +130,7 @@ def key_of(reference: Reference) -> str:
 
 
 def is_article(clause: Clause) -> bool:
+    """Return whether a clause is an article: 第…条 or Article N."""
     return opening_of(clause.label).level is Level.ARTICLE
 
 

@@ -13,11 +13,16 @@ from qa.references import find_documents, find_references, is_article, key_of, r
 from qa.snapshots import Snapshot
 from qa.text import normalise
 
-CANDIDATES = 100  # units and clauses that each leg brings
-KEYWORD_WEIGHT = 0.3
-NAMED_BONUS = 0.08  # for the clauses of a document that the question names
+NEAR = 150  # units that the vectors bring
+WORDED = 60  # clauses that the keywords bring
+LOOKED_AT = 50  # clauses that get the second look, token by token
+# The score of a clause: the best cosine of its units, plus these shares of the question's
+# weighted words that it holds, and of its tokens that are met.
+COVERAGE_WEIGHT = 0.4
+TOKEN_WEIGHT = 0.5
+NAMED_BONUS = 0.15  # for the clauses of a document that the question names
 MOST_CITED = 10  # clauses that numbers in one question may bring
-EXACT_SCORE = 2.0  # what a clause named by its number scores; search scores stay below 1.4
+EXACT_SCORE = 3.0  # what a clause named by its number scores; search scores stay below 2.1
 
 Rows = NDArray[np.int64]
 Floats = NDArray[np.float32]
@@ -30,20 +35,21 @@ class Retriever:
         self._snapshot = snapshot
         self._encoder = encoder
         self._unit_clauses = snapshot.units[:, 0].astype(np.int64)
-        self._unit_paragraphs = snapshot.units[:, 1]
-        # Row c: where the units of clause c begin; its units lie side by side.
-        self._first_units = np.searchsorted(self._unit_clauses, np.arange(len(snapshot.clauses) + 1))
+        # Units of a clause lie side by side: row c says where those of clause c begin.
+        rows = np.arange(len(snapshot.clauses) + 1)
+        self._first_units = np.searchsorted(self._unit_clauses, rows)
         self._positions = {document.id: n for n, document in enumerate(snapshot.documents)}
 
     def retrieve(self, questions: Sequence[Question]) -> list[list[Hit]]:
         """Return the hits of each question, best first, at most its top_k."""
         texts = [normalise(question.text) for question in questions]
         vectors = self._encoder.encode_questions(texts)
+        tokens = self._encoder.token_ids(texts)
         found: list[list[Hit]] = []
-        for question, text, vector in zip(questions, texts, vectors, strict=True):
+        for question, text, vector, ids in zip(questions, texts, vectors, tokens, strict=True):
             exact = self._cited(question)
-            searched = self._search(question, text, vector)
-            taken = {(hit.clause.id) for hit in exact}
+            searched = self._search(question, text, vector, ids)
+            taken = {hit.clause.id for hit in exact}
             hits = [*exact, *(hit for hit in searched if hit.clause.id not in taken)]
             found.append(
                 [
@@ -57,14 +63,7 @@ class Retriever:
         """Return which clauses the question's filters leave, None where there are no filters."""
         if not question.documents and not question.kinds:
             return None
-        kept = np.array(
-            [
-                (not question.documents or document.id in question.documents)
-                and (not question.kinds or document.kind in question.kinds)
-                for document in self._snapshot.documents
-            ],
-            bool,
-        )
+        kept = np.array([_passes(one, question) for one in self._snapshot.documents], bool)
         allowed: NDArray[np.bool_] = kept[self._snapshot.clause_documents]
         return allowed
 
@@ -73,19 +72,14 @@ class Retriever:
         references = find_references(question.text)
         if not references:
             return []
-        documents = [
-            document
-            for document in self._snapshot.documents
-            if (not question.documents or document.id in question.documents)
-            and (not question.kinds or document.kind in question.kinds)
-        ]
+        documents = [one for one in self._snapshot.documents if _passes(one, question)]
         named = find_documents(question.text, documents)
         hits = []
         for reference in references:
             for document in named or documents:
                 for clause in self._resolve(reference, document, bool(named)):
-                    paragraph = reference.paragraph if reference.paragraph <= len(clause.paragraphs) else 0
-                    hits.append(Hit(clause, EXACT_SCORE, 1, paragraph))
+                    is_there = reference.paragraph <= len(clause.paragraphs)
+                    hits.append(Hit(clause, EXACT_SCORE, 1, reference.paragraph * is_there))
         return hits[:MOST_CITED]
 
     def _resolve(self, reference: Reference, document: Document, named: bool) -> list[Clause]:
@@ -103,55 +97,55 @@ class Retriever:
         start, end = np.searchsorted(self._snapshot.clause_documents, [position, position + 1])
         return resolve(reference, clauses[int(start) : int(end)])
 
-    def _search(self, question: Question, text: str, vector: Floats) -> list[Hit]:
+    def _search(
+        self, question: Question, text: str, vector: Floats, ids: NDArray[np.int32]
+    ) -> list[Hit]:
         allowed = self._allowed(question)
         units = allowed if allowed is None else allowed[self._unit_clauses]
-        (near,) = self._snapshot.vector_index.search(vector[None], CANDIDATES, units)
-        (worded,) = self._snapshot.keyword_index.search([text], CANDIDATES, allowed)
-        rows, scores, paragraphs = self._fuse(near, worded)
-        named = {document.id for document in find_documents(question.text, self._snapshot.documents)}
-        if named and len(named) < len(self._snapshot.documents):
-            positions = [self._positions[one] for one in named]
-            scores = scores + NAMED_BONUS * np.isin(self._snapshot.clause_documents[rows], positions)
-        order = np.argsort(-scores, kind="stable")[: question.top_k]
+        (near,) = self._snapshot.vector_index.search(vector[None], NEAR, units)
+        (worded,) = self._snapshot.keyword_index.search([text], WORDED, allowed)
+        rows = np.union1d(self._unit_clauses[near[0]], worded[0])
+        if not len(rows):
+            return []
+        scores, paragraphs = self._score(rows, vector)
+        scores += COVERAGE_WEIGHT * self._snapshot.keyword_index.coverage(text, rows)
+        scores += NAMED_BONUS * self._is_named(question, rows)
+        order = np.argsort(-scores, kind="stable")[: max(LOOKED_AT, question.top_k)]
+        rows, scores, paragraphs = rows[order], scores[order], paragraphs[order]
+        scores += TOKEN_WEIGHT * self._snapshot.token_index.match(
+            self._encoder.token_vectors(ids), rows
+        )
+        best = np.argsort(-scores, kind="stable")[: question.top_k]
         return [
-            Hit(self._snapshot.clauses[int(rows[n])], float(scores[n]), rank, int(paragraphs[n]))
-            for rank, n in enumerate(order, start=1)
+            Hit(self._snapshot.clauses[int(rows[n])], float(scores[n]), 0, int(paragraphs[n]))
+            for n in best
             if scores[n] > 0
         ]
 
-    def _fuse(
-        self, near: tuple[Rows, Floats], worded: tuple[Rows, Floats]
-    ) -> tuple[Rows, Floats, NDArray[np.int32]]:
-        """Return the candidate clauses, their scores, and the paragraph that is nearest in each.
-
-        The score is the best cosine of a clause's units plus the share of the best keyword score.
-        """
-        clauses = self._unit_clauses[near[0]]
-        rows = np.union1d(clauses, worded[0])
-        cosines = np.zeros(len(rows), np.float32)
+    def _score(self, rows: Rows, vector: Floats) -> tuple[Floats, NDArray[np.int32]]:
+        """Return the best cosine among the units of each clause, and its best paragraph or 0."""
+        starts, ends = self._first_units[rows], self._first_units[rows + 1]
+        sizes = ends - starts
+        offsets = np.cumsum(sizes) - sizes
+        units = np.arange(sizes.sum()) - np.repeat(offsets, sizes) + np.repeat(starts, sizes)
+        likeness = self._snapshot.vector_index.score(vector, units)
+        scores: Floats = np.maximum.reduceat(likeness, offsets)
+        numbers = self._snapshot.units[units, 1]
+        inside = np.where(numbers > 0, likeness, np.float32(-2))
         paragraphs = np.zeros(len(rows), np.int32)
-        places = np.searchsorted(rows, clauses)
-        # From the farthest to the nearest, so that the nearest unit of a clause stays.
-        cosines[places[::-1]] = near[1][::-1]
-        paragraphs[places[::-1]] = self._unit_paragraphs[near[0]][::-1]
-        self._best_paragraphs(near, places, rows, paragraphs)
-        missing = np.setdiff1d(np.arange(len(rows)), places)
-        if len(missing) and len(near[1]):
-            cosines[missing] = near[1][-1]
-        scores = np.maximum(cosines, 0)
-        if len(worded[0]):
-            scores[np.searchsorted(rows, worded[0])] += KEYWORD_WEIGHT * worded[1] / worded[1][0]
-        return rows, scores, paragraphs
+        for n, (start, size) in enumerate(zip(offsets.tolist(), sizes.tolist(), strict=True)):
+            best = start + int(np.argmax(inside[start : start + size]))
+            paragraphs[n] = numbers[best]
+        return scores, paragraphs
 
-    def _best_paragraphs(
-        self, near: tuple[Rows, Floats], places: Rows, rows: Rows, paragraphs: NDArray[np.int32]
-    ) -> None:
-        """Set for each clause its nearest paragraph, where one of them is among the units found."""
-        best: dict[int, int] = {}
-        for place, unit in zip(places.tolist(), near[0].tolist(), strict=True):
-            paragraph = int(self._unit_paragraphs[unit])
-            if paragraph and place not in best:
-                best[place] = paragraph
-        for place, paragraph in best.items():
-            paragraphs[place] = paragraph
+    def _is_named(self, question: Question, rows: Rows) -> NDArray[np.bool_]:
+        """Return which clauses belong to a document that the question names."""
+        documents = self._snapshot.documents
+        named = [self._positions[one.id] for one in find_documents(question.text, documents)]
+        return np.isin(self._snapshot.clause_documents[rows], named)
+
+
+def _passes(document: Document, question: Question) -> bool:
+    return (not question.documents or document.id in question.documents) and (
+        not question.kinds or document.kind in question.kinds
+    )

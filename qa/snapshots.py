@@ -36,12 +36,14 @@ from qa.errors import (
 from qa.keyword_index import FILES as KEYWORD_FILES
 from qa.keyword_index import KeywordIndex
 from qa.models import Clause, Document, Item, Paragraph
+from qa.token_index import FILES as TOKEN_FILES
+from qa.token_index import TokenIndex
 from qa.vector_index import VectorIndex
 
 logger = logging.getLogger(__name__)
 
 # Raise it when the layout changes, or what `qa.text` makes of a text.
-FORMAT = 1
+FORMAT = 4
 FILES = (
     "documents.jsonl",
     "clauses.jsonl",
@@ -49,6 +51,7 @@ FILES = (
     "unit_keys.npy",
     "vectors.faiss",
     *(f"keyword/{name}" for name in KEYWORD_FILES),
+    *TOKEN_FILES,
 )
 KEY_BYTES = 16
 CURE = "run `tiaowen index`"
@@ -135,6 +138,7 @@ class Snapshot:
     unit_keys: NDArray[np.uint8]
     vector_index: VectorIndex
     keyword_index: KeywordIndex
+    token_index: TokenIndex
 
 
 def current_id(index: Path) -> str:
@@ -171,6 +175,7 @@ def write_snapshot(
     unit_keys: NDArray[np.uint8],
     keyword_index: KeywordIndex,
     vector_index: VectorIndex,
+    token_index: TokenIndex,
     encoder_name: str,
     encoder_fingerprint: str,
     content: str = "",
@@ -190,6 +195,7 @@ def write_snapshot(
         np.save(folder / "unit_keys.npy", unit_keys)
         vector_index.save(folder / "vectors.faiss")
         keyword_index.save(folder / "keyword")
+        token_index.save(folder)
         manifest = Manifest(
             format=FORMAT,
             created=created.isoformat(timespec="seconds"),
@@ -374,6 +380,7 @@ def _read(index: Path, snapshot_id: str, encoder_fingerprint: str | None) -> Sna
         unit_keys=np.load(folder / "unit_keys.npy"),
         vector_index=VectorIndex.load(folder / "vectors.faiss"),
         keyword_index=KeywordIndex.load(folder / "keyword"),
+        token_index=TokenIndex.load(folder),
     )
 
 

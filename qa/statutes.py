@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from qa.numbering import Level, Mark, follows, opening_of
 from qa.paragraphs import Line, trim
 
-ANNEX = re.compile(r"(附\s*(?:件|表|录|图)\s*[一二三四五六七八九十\d]*|附(?=[：:]))\s*(?:[：:].{0,60}|.{0,40})$")
+ANNEX = re.compile(
+    r"(附\s*(?:件|表|录|图)\s*[一二三四五六七八九十\d]*|附(?=[：:]))\s*(?:[：:].{0,60}|.{0,40})$"
+)
 FRONT_LABEL = "前言"
 FRONT_KEY = "0"
 
@@ -40,7 +42,11 @@ def article_indices(lines: Sequence[Line]) -> list[int]:
         mark = opening_of(line.text)
         if mark.level is not Level.ARTICLE:
             continue
-        if mark.spaced or (not last and mark.numbers == (1,)) or (last and follows(mark.numbers, last)):
+        if (
+            mark.spaced
+            or (not last and mark.numbers == (1,))
+            or (last and follows(mark.numbers, last))
+        ):
             found.append(index)
             last = mark.numbers
     return found
@@ -55,7 +61,8 @@ def split_statute(lines: Sequence[Line], articles: Sequence[int]) -> list[Sectio
     sections: list[Section] = []
     path: list[tuple[Level, str]] = []
     index = front_end(lines, articles)
-    part, last = 1, (0,)
+    part = 1
+    last: tuple[int, ...] = (0,)
     annexes = 0
     while index < len(lines):
         mark = opening_of(lines[index].text)
@@ -73,7 +80,9 @@ def split_statute(lines: Sequence[Line], articles: Sequence[int]) -> list[Sectio
             path.append((mark.level, _heading_text(lines[index].text, mark)))
             # What stands between a heading and its first article belongs to the heading.
             key = f"h{lines[index].start}"
-            sections.append(Section(key, mark.label.replace(" ", ""), _texts(path), chunk, chunk[1:]))
+            sections.append(
+                Section(key, mark.label.replace(" ", ""), _texts(path), chunk, chunk[1:])
+            )
         else:
             annexes += 1
             path.clear()
@@ -95,7 +104,9 @@ def front_end(lines: Sequence[Line], articles: Sequence[int]) -> int:
     return index
 
 
-def _article(key: str, mark: Mark, path: Sequence[tuple[Level, str]], chunk: tuple[Line, ...]) -> Section:
+def _article(
+    key: str, mark: Mark, path: Sequence[tuple[Level, str]], chunk: tuple[Line, ...]
+) -> Section:
     label = re.sub(r"(?<=[^A-Za-z])\s+|\s+(?=[^\d])", "", mark.label).rstrip(".:")
     body = (trim(chunk[0], mark.width), *chunk[1:])
     return Section(key, label, _texts(path), chunk, body)
@@ -113,7 +124,11 @@ def _next_opening(lines: Sequence[Line], index: int, opens: frozenset[int]) -> i
 
 
 def _is_heading(line: Line, mark: Mark) -> bool:
-    return Level.NONE < mark.level < Level.ARTICLE and len(line.text) <= 60 and line.text[-1] not in "。；"
+    return (
+        Level.NONE < mark.level < Level.ARTICLE
+        and len(line.text) <= 60
+        and line.text[-1] not in "。；"
+    )
 
 
 def _heading_text(text: str, mark: Mark) -> str:

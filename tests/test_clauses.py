@@ -10,8 +10,8 @@ from conftest import CORPUS, GOLDEN
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qa.clauses import find_gaps, split_clauses
 from qa.catalog import load_documents
+from qa.clauses import find_gaps, split_clauses
 from qa.documents import read_document_file
 from qa.models import Clause, Document
 

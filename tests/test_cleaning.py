@@ -68,7 +68,8 @@ def test_page_numbers_go_and_figures_stay() -> None:
 
 def test_a_sentence_over_a_page_break_is_one_paragraph() -> None:
     """A line that breaks off within a sentence goes on below, also over blank lines."""
-    raw = "面向未来的奋斗目标是，努力把上海建设成为世界创新人才、科\n\n技要素集聚度高的中心。\n\n新的一段。"
+    raw = "面向未来的奋斗目标是，努力把上海建设成为世界创新人才、科\n\n"
+    raw += "技要素集聚度高的中心。\n\n新的一段。"
     assert clean_text(raw).text.splitlines()[0].endswith("世界创新人才、科技要素集聚度高的中心。")
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from conftest import CORPUS
 
-from qa.clauses import split_clauses
 from qa.catalog import load_documents
+from qa.clauses import split_clauses
 from qa.labels import label_en, label_of
 from qa.references import find_documents, find_references, resolve
 

@@ -33,6 +33,7 @@ from qa.snapshots import (
     reusable_vectors,
     write_snapshot,
 )
+from qa.token_index import TokenIndex
 from qa.vector_index import VectorIndex
 
 CURE = "run `tiaowen index`"
@@ -92,6 +93,10 @@ def write(index: Path, names: list[str], fingerprint: str = "f1", extra: str = "
         unit_keys=keys,
         keyword_index=KeywordIndex.build([clause.text for clause in clauses]),
         vector_index=VectorIndex.build(vectors),
+        token_index=TokenIndex.build(
+            [np.array([row, 7], np.int32) for row in range(len(clauses))],
+            lambda ids: np.eye(64, dtype=np.float32)[ids],
+        ),
         encoder_name="toy",
         encoder_fingerprint=fingerprint,
         content=content_of(documents, clauses, keys, fingerprint),
@@ -240,7 +245,7 @@ def test_another_format(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(snapshots, "FORMAT", 99)
     write(tmp_path, ["a"])
     monkeypatch.undo()
-    with pytest.raises(IndexMismatchError, match=f"format 99, .* reads 1; {CURE}$"):
+    with pytest.raises(IndexMismatchError, match=f"format 99, .* reads {snapshots.FORMAT}; {CURE}$"):
         read_snapshot(tmp_path, None)
 
 

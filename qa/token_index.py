@@ -1,0 +1,80 @@
+"""The tokens of every clause, so that a question's words can be met one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+FILES = ("tokens.npy", "token_starts.npy", "token_table.npy")
+MIN_LIKENESS = 0.3  # two tokens that are less alike than this have nothing in common
+
+Floats = NDArray[np.float32]
+TokenVectors = Callable[[NDArray[np.int32]], Floats]
+
+
+class TokenIndex:
+    """For each clause the distinct tokens in it, as rows of a table of unit vectors."""
+
+    def __init__(self, tokens: NDArray[np.int32], starts: NDArray[np.int64], table: Floats) -> None:
+        """Take the tokens of all clauses on end, where each clause's begin, and the table."""
+        self._tokens, self._starts, self._table = tokens, starts, table
+
+    def __len__(self) -> int:
+        return len(self._starts) - 1
+
+    @classmethod
+    def build(cls, tokens: Sequence[NDArray[np.int32]], vectors: TokenVectors) -> TokenIndex:
+        """Return the index of the tokens of each clause; `vectors` gives the rows of tokens."""
+        distinct = [np.unique(one) for one in tokens]
+        starts = np.zeros(len(tokens) + 1, np.int64)
+        np.cumsum([len(one) for one in distinct], out=starts[1:])
+        flat = np.concatenate([*distinct, np.zeros(0, np.int32)])
+        known, rows = np.unique(flat, return_inverse=True)
+        table = _unit(vectors(known.astype(np.int32)))
+        return cls(rows.astype(np.int32), starts, table)
+
+    def save(self, folder: Path) -> None:
+        """Write the index as FILES of a folder."""
+        np.save(folder / FILES[0], self._tokens)
+        np.save(folder / FILES[1], self._starts)
+        np.save(folder / FILES[2], self._table)
+
+    @classmethod
+    def load(cls, folder: Path) -> TokenIndex:
+        """Return a saved index; its arrays stay on disk and are mapped into memory."""
+        tokens, starts, table = (np.load(folder / name, mmap_mode="r") for name in FILES)
+        # Plain views: slicing np.memmap objects costs more than what is done with them.
+        return cls(np.asarray(tokens), np.asarray(starts), np.asarray(table))
+
+    def match(self, question: Floats, rows: NDArray[np.int64]) -> Floats:
+        """Return how well the tokens of a question are met in each of the given clauses, 0 to 1.
+
+        `question` (t, d) are the rows of the question's tokens. Each counts with its best cosine
+        among the clause's tokens, weighted by its row's length, which training made the weight
+        of the word.
+        """
+        found = np.zeros(len(rows), np.float32)
+        weights = np.linalg.norm(question, axis=1)
+        sizes = self._starts[rows + 1] - self._starts[rows]
+        if not weights.sum() or not sizes.sum():
+            return found
+        tokens = np.concatenate([self._tokens[self._starts[n] : self._starts[n + 1]] for n in rows])
+        is_here = np.zeros(len(self._table), bool)
+        is_here[tokens] = True
+        distinct = np.flatnonzero(is_here)
+        places = np.empty(len(self._table), np.int32)
+        places[distinct] = np.arange(len(distinct), dtype=np.int32)
+        likeness = _unit(question) @ self._table[distinct].T
+        starts = (np.cumsum(sizes) - sizes)[sizes > 0]
+        best = np.maximum.reduceat(likeness[:, places[tokens]], starts, axis=1)
+        best[best < MIN_LIKENESS] = 0
+        found[sizes > 0] = weights @ best / weights.sum()
+        return found
+
+
+def _unit(rows: Floats) -> Floats:
+    unit: Floats = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)
+    return unit

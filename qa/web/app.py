@@ -1,0 +1,140 @@
+"""Puts the service together: routes, errors, the outer layer, the description."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from qa import __version__
+from qa.engine import Engine
+from qa.errors import QAError
+from qa.settings import Settings
+from qa.web import failures, requests, schemas
+from qa.web.description import BODY_FAILURES, ID_FAILURES, body_of, replies, with_requests
+from qa.web.edge import Edge
+from qa.web.figures import Figures
+from qa.web.holder import EngineHolder, EngineSource
+from qa.web.service import Service
+
+logger = logging.getLogger(__name__)
+
+_ABOUT = """Questions in Chinese or English about Chinese policy documents, answered with the
+clauses the answer rests on. Every quote is cut from the document at the offsets given with it.
+Every error has the form `{"error": {"code", "message"}}`."""
+
+
+def create_app(engine: Engine | EngineSource, settings: Settings) -> FastAPI:
+    """Return the service over an opened engine, or over a source that may have none yet."""
+    source: EngineSource
+    source = EngineHolder(settings, engine) if isinstance(engine, Engine) else engine
+    figures = Figures()
+    app = FastAPI(
+        title="Tiaowen 条问",
+        version=__version__,
+        description=_ABOUT,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        lifespan=_warming(source),
+    )
+    app.add_middleware(Edge, figures=figures, max_upload_bytes=settings.max_upload_mb * 1024 * 1024)
+    app.add_exception_handler(QAError, failures.on_qa_error)
+    app.add_exception_handler(failures.RequestError, failures.on_request_error)
+    app.add_exception_handler(HTTPException, failures.on_http_error)
+    app.add_exception_handler(RequestValidationError, failures.on_validation_error)
+    _add_routes(app, Service(source, settings, figures))
+    describe = app.openapi
+    description: dict[str, Any] = {}
+
+    def openapi() -> dict[str, Any]:
+        if not description:
+            description.update(with_requests(describe, settings.max_top_k))
+        return description
+
+    app.openapi = openapi  # type: ignore[method-assign]
+    return app
+
+
+def _warming(source: EngineSource) -> Callable[[FastAPI], Any]:
+    """Return a lifespan that opens the engine before the first request, if it can be."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        try:
+            source.current()
+        except QAError as error:
+            logger.debug("started without an index: %s", error)  # its holder has told
+        except Exception:
+            logger.exception("started without an index")
+        yield
+
+    return lifespan
+
+
+def _add_routes(app: FastAPI, service: Service) -> None:
+    def post(path: str, endpoint: Callable[..., Any], body: Any, reply: Any, tag: str) -> None:
+        app.add_api_route(
+            path,
+            endpoint,
+            methods=["POST"],
+            tags=[tag],
+            openapi_extra=body_of(body),
+            responses=replies(reply, *BODY_FAILURES),
+            response_model=None,
+        )
+
+    def get(path: str, endpoint: Callable[..., Any], reply: Any, tag: str, *fail: int) -> None:
+        app.add_api_route(
+            path,
+            endpoint,
+            methods=["GET"],
+            tags=[tag],
+            responses=replies(reply, *fail),
+            response_model=None,
+        )
+
+    def page(path: str, endpoint: Callable[..., Any]) -> None:
+        app.add_api_route(
+            path, endpoint, methods=["GET"], include_in_schema=False, response_model=None
+        )
+
+    post("/v1/ask", service.ask, requests.AskRequest, schemas.AnswerReply, "questions")
+    post("/v1/search", service.search, requests.SearchRequest, schemas.SearchReply, "questions")
+    get("/v1/documents", service.documents, schemas.DocumentList, "documents", 503)
+    get(
+        "/v1/documents/{document_id}/clauses",
+        service.clauses,
+        schemas.ClauseList,
+        "documents",
+        *ID_FAILURES,
+    )
+    get(
+        "/v1/documents/{document_id}",
+        service.document,
+        schemas.Document,
+        "documents",
+        *ID_FAILURES,
+    )
+    get("/v1/clauses/{clause_id:path}", service.clause, schemas.Clause, "documents", *ID_FAILURES)
+    post(
+        "/v1/chat/completions",
+        service.chat,
+        requests.ChatRequest,
+        schemas.ChatReply,
+        "OpenAI-compatible",
+    )
+    get("/v1/models", service.models, schemas.ModelList, "OpenAI-compatible")
+    get("/v1/models/{model_id}", service.model, schemas.State, "OpenAI-compatible", 404)
+    get("/healthz", service.healthz, schemas.State, "operation")
+    get("/readyz", service.readyz, schemas.State, "operation", 503)
+    page("/metrics", service.metrics)
+    page("/", service.index_page)
+    page("/docs", service.docs_page)
+    page("/documents/{document_id}", service.document_page)
+    page("/static/{name}", service.static_file)

@@ -1,0 +1,66 @@
+"""The OpenAPI description: what FastAPI cannot see, as our endpoints read their own bodies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from qa.web import requests, schemas
+
+REF = "#/components/schemas/{model}"
+REQUESTS: tuple[type[BaseModel], ...] = (
+    requests.SearchRequest,
+    requests.AskRequest,
+    requests.ChatRequest,
+)
+_MEANINGS = {
+    400: "The body is not JSON.",
+    404: "There is no such document, clause or model.",
+    413: "The body is too large.",
+    422: "A field is missing or cannot be used; the question is empty or too long.",
+    503: "No index is loaded.",
+}
+BODY_FAILURES = (400, 404, 413, 422, 503)
+ID_FAILURES = (404, 503)
+
+
+def body_of(kind: type[BaseModel]) -> dict[str, Any]:
+    """Return the part of an operation that describes its body, with the model's examples."""
+    extra = kind.model_config.get("json_schema_extra")
+    examples = extra["examples"] if isinstance(extra, dict) else []
+    assert isinstance(examples, list)
+    content = {
+        "schema": {"$ref": REF.format(model=kind.__name__)},
+        "examples": {f"example{at}": {"value": one} for at, one in enumerate(examples, 1)},
+    }
+    return {"requestBody": {"required": True, "content": {"application/json": content}}}
+
+
+def replies(kind: type[BaseModel], *failures: int) -> dict[int | str, dict[str, Any]]:
+    """Return the replies of an operation: a model for 200, one shape for all failures."""
+    found: dict[int | str, dict[str, Any]] = {200: {"model": kind}}
+    for status in failures:
+        found[status] = {"model": schemas.FailureReply, "description": _MEANINGS[status]}
+    return found
+
+
+def with_requests(describe: Callable[[], dict[str, Any]], max_top_k: int) -> dict[str, Any]:
+    """Return the description with the models of the requests and the limits in force."""
+    description = describe()
+    _, definitions = models_json_schema(
+        [(kind, "validation") for kind in REQUESTS], ref_template=REF
+    )
+    for name, schema in definitions["$defs"].items():
+        top_k = schema.get("properties", {}).get("top_k")
+        if top_k is not None:
+            top_k["maximum"] = max_top_k
+        description["components"]["schemas"][name] = schema
+    for operation in (one for methods in description["paths"].values() for one in methods.values()):
+        if "HTTPValidationError" in str(operation["responses"].get("422")):
+            del operation["responses"]["422"]  # FastAPI's guess for every path with an id
+    for unused in ("HTTPValidationError", "ValidationError"):
+        description["components"]["schemas"].pop(unused, None)
+    return description

@@ -1,0 +1,168 @@
+"""The replies, as the contract and the description of the service have them."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from qa import models
+
+
+class Item(BaseModel):
+    """One 项 of a paragraph, with its span in the document text."""
+
+    label: str
+    start: int
+    end: int
+    text: str
+
+
+class Paragraph(BaseModel):
+    """One 款 of a clause, with its span in the document text."""
+
+    number: int
+    start: int
+    end: int
+    text: str
+    items: list[Item]
+
+
+class Clause(BaseModel):
+    """One article, or its equal in a document without articles."""
+
+    id: Annotated[str, Field(examples=["sti-center-regulations#25"])]
+    document_id: str
+    key: Annotated[str, Field(examples=["25"])]
+    label: Annotated[str, Field(examples=["第二十五条"])]
+    label_en: Annotated[str, Field(examples=["Article 25"])]
+    path: Annotated[list[str], Field(description="The headings above the clause.")]
+    start: Annotated[int, Field(description="Where the clause begins in the document text.")]
+    end: int
+    text: str
+    translation: Annotated[str | None, Field(description="English reference translation.")]
+    paragraphs: list[Paragraph]
+
+
+class Document(BaseModel):
+    """One document of the corpus; a date that is not known is null."""
+
+    id: Annotated[str, Field(examples=["sti-center-regulations"])]
+    title: str
+    title_en: str
+    issuer: str
+    kind: str
+    number: str
+    issued: date | None
+    effective: date | None
+    expires: date | None
+    validity: models.Validity
+    clause_count: int
+
+
+class Hit(BaseModel):
+    """One clause found; `paragraph` is the 款 that matched best, null for the whole clause."""
+
+    rank: int
+    score: Annotated[float, Field(description="Higher is better.")]
+    clause: Clause
+    paragraph: int | None
+    document: Document
+
+
+class SearchReply(BaseModel):
+    """The clauses nearest to a question, best first."""
+
+    question: str
+    language: models.Language
+    hits: list[Hit]
+    took_ms: float
+
+
+class Citation(BaseModel):
+    """A passage an answer rests on: `quote` is the document text from `start` to `end`."""
+
+    clause_id: Annotated[str, Field(examples=["sti-center-regulations#25"])]
+    document_id: str
+    title: str
+    title_en: str
+    label: Annotated[str, Field(examples=["第二十五条第二款"])]
+    label_en: Annotated[str, Field(examples=["Article 25, paragraph 2"])]
+    path: list[str]
+    quote: str
+    start: int
+    end: int
+    text: Annotated[str, Field(description="The whole clause.")]
+    translation: str | None
+    validity: models.Validity
+    effective: date | None
+    expires: date | None
+    url: Annotated[str, Field(description="Opens the clause in the viewer, highlighted.")]
+
+
+class AnswerReply(BaseModel):
+    """An answer: `answered` has citations, `closest` the nearest clauses, `no_basis` none."""
+
+    question: str
+    language: models.Language
+    status: models.Status
+    confidence: Annotated[float, Field(ge=0, le=1)]
+    text: str
+    citations: list[Citation]
+    notes: list[str]
+    took_ms: float
+
+
+class DocumentList(BaseModel):
+    """Every document of the corpus."""
+
+    documents: list[Document]
+
+
+class ClauseList(BaseModel):
+    """The clauses of one document, in order."""
+
+    document: Document
+    clauses: list[Clause]
+
+
+class Failure(BaseModel):
+    """What went wrong: a code for programs, and what, where and the cure for people."""
+
+    code: Annotated[str, Field(examples=["question_too_long"])]
+    message: str
+
+
+class FailureReply(BaseModel):
+    """The body of every error."""
+
+    error: Failure
+
+
+class State(BaseModel):
+    """How the service is."""
+
+    model_config = ConfigDict(extra="allow")
+
+    status: str
+
+
+class ChatReply(BaseModel):
+    """A chat completion in OpenAI's form; its message also carries `citations`."""
+
+    model_config = ConfigDict(extra="allow")
+
+    id: str
+    object: Annotated[str, Field(examples=["chat.completion"])]
+    created: int
+    model: str
+    choices: list[dict[str, Any]]
+    usage: dict[str, int]
+
+
+class ModelList(BaseModel):
+    """The models that can be named in a chat completion: one."""
+
+    object: Annotated[str, Field(examples=["list"])]
+    data: list[dict[str, Any]]

@@ -1,0 +1,172 @@
+"""What each address of the service does."""
+
+from __future__ import annotations
+
+from time import perf_counter
+from typing import Any, TypeVar
+
+from pydantic import BaseModel
+from pydantic_core import to_json
+from starlette.requests import Request
+from starlette.responses import Response
+
+from qa import __version__
+from qa.errors import ClauseNotFoundError, QAError, code_of
+from qa.settings import Settings
+from qa.text import language_of
+from qa.web import completions, figures, requests, schemas, views
+from qa.web.failures import RequestError, parse
+from qa.web.holder import EngineSource
+from qa.web.pages import Pages
+
+Body = TypeVar("Body", bound=BaseModel)
+
+
+class Service:
+    """The endpoints. The engine is called in the event loop: it answers within milliseconds."""
+
+    def __init__(self, source: EngineSource, settings: Settings, numbers: figures.Figures) -> None:
+        self._source = source
+        self._settings = settings
+        self._figures = numbers
+        self._pages = Pages()
+
+    async def _body(self, request: Request, kind: type[Body]) -> Body:
+        return parse(kind, await request.body(), self._settings.max_top_k)
+
+    async def search(self, request: Request) -> Response:
+        """Return the clauses nearest to a question, best first."""
+        asked = await self._body(request, requests.SearchRequest)
+        engine = self._source.current()
+        question = asked.as_question(asked.question, self._settings.max_top_k)
+        started = perf_counter()
+        hits = engine.search(question)
+        took_ms = _since(started)
+        return _json(
+            schemas.SearchReply(
+                question=question.text,
+                language=language_of(question.text),
+                hits=[views.hit_view(engine, hit, asked.as_of) for hit in hits],
+                took_ms=took_ms,
+            )
+        )
+
+    async def ask(self, request: Request) -> Response:
+        """Answer a question from the documents, with the passages the answer rests on.
+
+        `answered`: the citations answer it. `closest`: no rule found answers it, and the
+        nearest clauses are shown. `no_basis`: the documents say nothing about it.
+        """
+        asked = await self._body(request, requests.AskRequest)
+        engine = self._source.current()
+        question = asked.as_question(asked.question, self._settings.max_top_k, asked.language)
+        started = perf_counter()
+        answer = engine.ask(question)
+        took_ms = _since(started)
+        self._figures.count_answer(answer.status)
+        return _json(views.answer_view(answer, took_ms))
+
+    async def documents(self) -> Response:
+        """List every document."""
+        engine = self._source.current()
+        found = [views.document_view(engine, one) for one in engine.documents()]
+        return _json(schemas.DocumentList(documents=found))
+
+    async def document(self, document_id: str) -> Response:
+        """Return one document."""
+        engine = self._source.current()
+        return _json(views.document_view(engine, engine.document(document_id)))
+
+    async def clauses(self, document_id: str) -> Response:
+        """Return the clauses of one document, in order."""
+        engine = self._source.current()
+        document = views.document_view(engine, engine.document(document_id))
+        found = [views.clause_view(engine, one) for one in engine.clauses(document_id)]
+        return _json(schemas.ClauseList(document=document, clauses=found))
+
+    async def clause(self, clause_id: str) -> Response:
+        """Return one clause. Its id holds a #, which a URL writes %23."""
+        engine = self._source.current()
+        if "#" not in clause_id:
+            raise ClauseNotFoundError(
+                f"{clause_id!r} is no clause id; one is made of a document id, # and a key, "
+                "and a URL writes the # as %23"
+            )
+        return _json(views.clause_view(engine, engine.clause(clause_id)))
+
+    async def chat(self, request: Request) -> Response:
+        """Answer the last user message, in the form of OpenAI's chat completions.
+
+        The message also carries `citations`, as POST /v1/ask returns them, and `annotations`.
+        """
+        asked = await self._body(request, requests.ChatRequest)
+        completions.check(asked)
+        question = asked.as_question(asked.question, self._settings.max_top_k, asked.language)
+        answer = self._source.current().ask(question)
+        self._figures.count_answer(answer.status)
+        completion = completions.Completion(asked, answer)
+        if asked.stream:
+            return Response(completion.stream(), media_type="text/event-stream")
+        return Response(completion.whole(), media_type="application/json")
+
+    async def models(self) -> Response:
+        """List the models a chat completion can name: `tiaowen`."""
+        return _json(completions.models_reply())
+
+    async def model(self, model_id: str) -> Response:
+        """Return the one model."""
+        if model_id != completions.MODEL:
+            raise RequestError(
+                404, "model_not_found", f"there is no model {model_id!r}; use {completions.MODEL}"
+            )
+        return _json(completions.model_reply())
+
+    async def healthz(self) -> Response:
+        """Say that the process is up."""
+        return _json({"status": "ok", "version": __version__})
+
+    async def readyz(self) -> Response:
+        """Say that an index is loaded; 503 until then."""
+        engine = self._source.current()
+        return _json(
+            {
+                "status": "ready",
+                "snapshot": engine.snapshot_id,
+                "documents": len(engine.documents()),
+            }
+        )
+
+    async def metrics(self) -> Response:
+        """Return the figures that Prometheus collects."""
+        return Response(self._figures.text(), headers={"content-type": figures.CONTENT_TYPE})
+
+    async def index_page(self, request: Request) -> Response:
+        """Show the page."""
+        return self._pages.reply(request, "index.html")
+
+    async def docs_page(self, request: Request) -> Response:
+        """Show the description of the service."""
+        return self._pages.reply(request, "docs.html")
+
+    async def document_page(self, request: Request, document_id: str) -> Response:
+        """Show a document, at the clause and the quote that the address names."""
+        try:
+            self._source.current().document(document_id)
+        except QAError as error:
+            if "text/html" not in request.headers.get("accept", ""):
+                raise
+            return self._pages.reply(request, "viewer.html", code_of(error)[1])
+        return self._pages.reply(request, "viewer.html")
+
+    async def static_file(self, request: Request, name: str) -> Response:
+        """Return what a page loads."""
+        return self._pages.reply(request, name)
+
+
+def _since(started: float) -> float:
+    """Return the milliseconds that have passed, to two decimals."""
+    return round((perf_counter() - started) * 1000, 2)
+
+
+def _json(content: BaseModel | dict[str, Any]) -> Response:
+    return Response(to_json(content), media_type="application/json")
