@@ -15,7 +15,7 @@ HEADINGS: dict[Language, tuple[str, ...]] = {
     "zh": ("答案", "引用", "原文", "状态", "置信度", "备注"),
     "en": ("Answer", "Citation", "Quote", "Status", "Confidence", "Note"),
 }
-WIDTHS = (60, 34, 60, 12, 13, 30)
+WIDTHS = (80, 34, 60, 12, 13, 30)
 STATUSES = frozenset({"answered", "closest", "no_basis", "failed"})
 _STATUS = 3  # its place among the headings
 _PREFIX: dict[Language, str] = {"zh": "条问", "en": "Tiaowen "}

@@ -26,7 +26,7 @@ from qa.references import find_documents, find_references, last_article
 from qa.retriever import EXACT_SCORE, Retriever
 from qa.settings import Settings
 from qa.snapshots import Snapshot, current_id, read_snapshot
-from qa.text import language_of, normalise, numeral_of
+from qa.text import language_of, normalise, numeral_of, words
 from qa.validity import validity_of
 
 
@@ -157,6 +157,8 @@ class Engine:
         if missing:
             return compose(question, language, Judgement("no_basis", 0.0), [], [missing])
         text = normalise(question.text)
+        if not find_references(question.text) and not words([text])[0]:
+            return compose(question, language, Judgement("no_basis", 0.0), [], [])
         day = question.as_of or date.today()
         (vector,) = self._encoder.encode_questions([text])
         score = functools.partial(self._likeness, vector)

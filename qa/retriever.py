@@ -11,6 +11,7 @@ from qa.encoder import Encoder
 from qa.models import Clause, Document, Hit, Question, Reference
 from qa.references import find_documents, find_references, is_article, key_of, resolve
 from qa.snapshots import Snapshot
+from qa.statutes import FRONT_KEY
 from qa.text import normalise
 
 NEAR = 150  # units that the vectors bring
@@ -21,6 +22,7 @@ LOOKED_AT = 50  # clauses that get the second look, token by token
 COVERAGE_WEIGHT = 0.4
 TOKEN_WEIGHT = 0.5
 NAMED_BONUS = 0.15  # for the clauses of a document that the question names
+FRONT_PENALTY = 0.1  # for front matter: it holds the title, and so a bit of every question
 MOST_CITED = 10  # clauses that numbers in one question may bring
 EXACT_SCORE = 3.0  # what a clause named by its number scores; search scores stay below 2.1
 
@@ -38,6 +40,11 @@ class Retriever:
         # Units of a clause lie side by side: row c says where those of clause c begin.
         rows = np.arange(len(snapshot.clauses) + 1)
         self._first_units = np.searchsorted(self._unit_clauses, rows)
+        self._is_front = np.zeros(len(snapshot.clauses), bool)
+        for document in snapshot.documents:
+            row = snapshot.clauses.row_of(f"{document.id}#{FRONT_KEY}")
+            if row is not None:
+                self._is_front[row] = True
         self._positions = {document.id: n for n, document in enumerate(snapshot.documents)}
 
     def retrieve(self, questions: Sequence[Question]) -> list[list[Hit]]:
@@ -110,6 +117,7 @@ class Retriever:
         scores, paragraphs = self._score(rows, vector)
         scores += COVERAGE_WEIGHT * self._snapshot.keyword_index.coverage(text, rows)
         scores += NAMED_BONUS * self._is_named(question, rows)
+        scores -= FRONT_PENALTY * self._is_front[rows]
         order = np.argsort(-scores, kind="stable")[: max(LOOKED_AT, question.top_k)]
         rows, scores, paragraphs = rows[order], scores[order], paragraphs[order]
         scores += TOKEN_WEIGHT * self._snapshot.token_index.match(
