@@ -15,7 +15,7 @@ from qa.labels import label_en, label_of
 from qa.models import Answer, Citation, Clause, Document, Hit, Language, Question, Status, Validity
 from qa.validity import validity_of
 
-QUOTE_CHARS = 160  # a paragraph longer than this is quoted by its best sentences
+QUOTE_CHARS = 220  # a paragraph longer than this is quoted by its best sentences
 MORE_SHARE = 0.9  # a further clause is cited whose score is at least this share of the best
 MOST_CITED = 3
 
@@ -68,7 +68,12 @@ def quote_span(clause: Clause, paragraph: int, score: Score) -> tuple[int, int]:
 
 
 def cite(
-    hit: Hit, document: Document, span: tuple[int, int], translation: str, day: date
+    hit: Hit,
+    document: Document,
+    span: tuple[int, int],
+    translation: str,
+    quote_translation: str,
+    day: date,
 ) -> Citation:
     """Return the citation of a hit; its quote is cut from the document."""
     clause = hit.clause
@@ -88,6 +93,7 @@ def cite(
         end=end,
         text=clause.text,
         translation=translation,
+        quote_translation=quote_translation,
         validity=validity_of(document, day),
         effective=document.effective,
         expires=document.expires,
@@ -153,9 +159,9 @@ def _answered_en(citations: Sequence[Citation]) -> str:
 def _english(citation: Citation) -> str:
     """Return a reference, the translation where there is one, and the quote."""
     reference = _reference(citation, "en")
-    if citation.translation:
+    if citation.quote_translation:
         return (
-            f"{reference} (unofficial translation): {citation.translation}\n"
+            f"{reference} (unofficial translation): {citation.quote_translation}\n"
             f"Original: “{citation.quote}”"
         )
     return f"{reference} (in Chinese): “{citation.quote}”"

@@ -273,14 +273,14 @@ def evaluate(
 @app.command()
 def serve(
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="The port; 0 for any.")] = -1,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="The port; 0 for any.")] = None,
 ) -> None:
     """Serve the HTTP interface and the web page."""
     from qa.web.serving import serve as serve_http
 
     settings = Settings.from_env(os.environ)
     settings = replace(
-        settings, host=host or settings.host, port=settings.port if port < 0 else port
+        settings, host=host or settings.host, port=settings.port if port is None else port
     )
     serve_http(settings)
 

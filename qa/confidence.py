@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from qa.answers import Judgement
 from qa.models import Language
 
-ANSWERED = 0.6  # confidence from which an answer is given as one
+ANSWERED = 0.5  # confidence from which an answer is given as one
 CLOSEST = 0.25  # confidence from which the nearest clauses are worth showing
 
 
@@ -17,32 +17,25 @@ CLOSEST = 0.25  # confidence from which the nearest clauses are worth showing
 class Evidence:
     """What the best hit says for itself.
 
-    `score` is its fused score, `likeness` the cosine of question and quote, `coverage` the share
-    of the question's weighted words that its clause holds.
+    `score` is its fused score, `likeness` the cosine of the question and its best paragraph.
     """
 
     score: float
     likeness: float
-    coverage: float
 
 
-# intercept, score, likeness, coverage: a logistic regression of "one of the first three hits
+# intercept, score, likeness: a logistic regression of "one of the first three hits
 # holds the answer" on the labelled questions of the bundled documents.
-WEIGHTS: Mapping[Language, tuple[float, float, float, float]] = {
-    "zh": (-3.23, 4.76, 1.5, 0.25),
-    "en": (-2.41, 4.35, 3.02, 0.0),
+WEIGHTS: Mapping[Language, tuple[float, float, float]] = {
+    "zh": (-3.23, 4.76, 0.34),
+    "en": (-3.14, 5.16, 1.22),
 }
 
 
 def judge(evidence: Evidence, language: Language) -> Judgement:
     """Return the confidence that the best hit answers, and the status that follows from it."""
-    intercept, score, likeness, coverage = WEIGHTS[language]
-    total = (
-        intercept
-        + score * evidence.score
-        + likeness * evidence.likeness
-        + coverage * evidence.coverage
-    )
+    intercept, score, likeness = WEIGHTS[language]
+    total = intercept + score * evidence.score + likeness * evidence.likeness
     confidence = 1 / (1 + math.exp(-max(min(total, 50), -50)))
     if confidence >= ANSWERED:
         return Judgement("answered", confidence)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -27,6 +27,7 @@ from qa.retriever import EXACT_SCORE, Retriever
 from qa.settings import Settings
 from qa.snapshots import Snapshot, current_id, read_snapshot
 from qa.text import language_of, normalise, numeral_of, words
+from qa.translations import translate_quote
 from qa.validity import validity_of
 
 
@@ -169,14 +170,26 @@ class Engine:
                 span = _whole(hit.clause, hit.paragraph)
             else:
                 span = quote_span(hit.clause, hit.paragraph, score)
-            citations.append(cite(hit, document, span, self.translation(hit.clause.id), day))
+            translation = served.translations.get(hit.clause.id, "")
+            quoted = self._translate(document, hit.clause, span, translation)
+            citations.append(cite(hit, document, span, translation, quoted, day))
         if not citations:
             return compose(question, language, Judgement("no_basis", 0.0), [], [])
         if hits[0].score >= EXACT_SCORE:
             judgement = Judgement("answered", 1.0)
         else:
-            judgement = judge(self._evidence(served, text, hits[0], score), language_of(text))
+            judgement = judge(_evidence(hits[0], score), language_of(text))
         return compose(question, language, judgement, citations, [])
+
+    def _translate(
+        self, document: Document, clause: Clause, span: tuple[int, int], translation: str
+    ) -> str:
+        """Return the part of a clause's translation that renders a quote."""
+        if not translation:
+            return ""
+        (vector,) = self._encoder.encode_clauses([normalise(document.text[slice(*span)])])
+        score = functools.partial(self._likeness, vector)
+        return translate_quote(clause, span, translation, score)
 
     def _likeness(self, vector: NDArray[np.float32], texts: Sequence[str]) -> NDArray[np.float32]:
         """Return the cosine of each text with a question."""
@@ -185,16 +198,12 @@ class Engine:
         )
         return likeness
 
-    def _evidence(
-        self, served: _Served, text: str, hit: Hit, score: functools.partial[NDArray[np.float32]]
-    ) -> Evidence:
-        paragraphs = hit.clause.paragraphs
-        number = hit.paragraph or 1
-        best = paragraphs[number - 1].text if number <= len(paragraphs) else hit.clause.text
-        row = served.snapshot.clauses.row_of(hit.clause.id)
-        rows = np.array([row], np.int64)
-        coverage = served.snapshot.keyword_index.coverage(text, rows)
-        return Evidence(hit.score, float(score([best])[0]), float(coverage[0]))
+
+def _evidence(hit: Hit, score: Callable[[Sequence[str]], NDArray[np.float32]]) -> Evidence:
+    paragraphs = hit.clause.paragraphs
+    number = hit.paragraph or 1
+    best = paragraphs[number - 1].text if number <= len(paragraphs) else hit.clause.text
+    return Evidence(hit.score, float(score([best])[0]))
 
 
 def _whole(clause: Clause, paragraph: int) -> tuple[int, int]:

@@ -138,6 +138,7 @@ class Citation:
     validity: Validity
     url: str
     translation: str = ""
+    quote_translation: str = ""
     effective: date | None = None
     expires: date | None = None
 

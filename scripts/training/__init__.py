@@ -1,0 +1,1 @@
+"""The training of the embedded encoder: data, vocabulary, pairs, training, figures."""
