@@ -71,6 +71,7 @@ def cite(
     hit: Hit,
     document: Document,
     span: tuple[int, int],
+    *,
     translation: str,
     quote_translation: str,
     day: date,

@@ -108,8 +108,9 @@ def mend_line(line: str) -> str:
         )
     text = re.sub(rf"(?<=\d) (?=[{MEASURE}])", "", text)
     number = rf"\d[\d.,]*(?:[{MEASURE}]|[—–－至])"
-    if not opening_of(text):
-        text = re.sub(rf"(?<=[{HAN}，。、；：（“]) (?={number})", "", text)
+    width = opening_of(text).width
+    rest = re.sub(rf"(?<=[{HAN}，。、；：（“]) (?={number})", "", text[width:])
+    text = text[:width] + rest
     return mend_punctuation(text)
 
 

@@ -158,7 +158,7 @@ class Engine:
         if missing:
             return compose(question, language, Judgement("no_basis", 0.0), [], [missing])
         text = normalise(question.text)
-        if not find_references(question.text) and not words([text])[0]:
+        if not find_references(question.text) and not any(map(_has_letter, words([text])[0])):
             return compose(question, language, Judgement("no_basis", 0.0), [], [])
         day = question.as_of or date.today()
         (vector,) = self._encoder.encode_questions([text])
@@ -172,7 +172,16 @@ class Engine:
                 span = quote_span(hit.clause, hit.paragraph, score)
             translation = served.translations.get(hit.clause.id, "")
             quoted = self._translate(document, hit.clause, span, translation)
-            citations.append(cite(hit, document, span, translation, quoted, day))
+            citations.append(
+                cite(
+                    hit,
+                    document,
+                    span,
+                    translation=translation,
+                    quote_translation=quoted,
+                    day=day,
+                )
+            )
         if not citations:
             return compose(question, language, Judgement("no_basis", 0.0), [], [])
         if hits[0].score >= EXACT_SCORE:
@@ -204,6 +213,10 @@ def _evidence(hit: Hit, score: Callable[[Sequence[str]], NDArray[np.float32]]) -
     number = hit.paragraph or 1
     best = paragraphs[number - 1].text if number <= len(paragraphs) else hit.clause.text
     return Evidence(hit.score, float(score([best])[0]))
+
+
+def _has_letter(word: str) -> bool:
+    return any(map(str.isalpha, word))
 
 
 def _whole(clause: Clause, paragraph: int) -> tuple[int, int]:

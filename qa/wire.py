@@ -37,6 +37,7 @@ def citation_to_dict(citation: Citation) -> dict[str, object]:
         "end": citation.end,
         "text": citation.text,
         "translation": citation.translation or None,
+        "quote_translation": citation.quote_translation or None,
         "validity": citation.validity,
         "effective": _day(citation.effective),
         "expires": _day(citation.expires),

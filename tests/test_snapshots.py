@@ -245,7 +245,9 @@ def test_another_format(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(snapshots, "FORMAT", 99)
     write(tmp_path, ["a"])
     monkeypatch.undo()
-    with pytest.raises(IndexMismatchError, match=f"format 99, .* reads {snapshots.FORMAT}; {CURE}$"):
+    with pytest.raises(
+        IndexMismatchError, match=f"format 99, .* reads {snapshots.FORMAT}; {CURE}$"
+    ):
         read_snapshot(tmp_path, None)
 
 

@@ -95,6 +95,7 @@ class Citation(BaseModel):
     end: int
     text: Annotated[str, Field(description="The whole clause.")]
     translation: str | None
+    quote_translation: str | None
     validity: models.Validity
     effective: date | None
     expires: date | None

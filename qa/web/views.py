@@ -91,6 +91,7 @@ def citation_view(citation: models.Citation) -> schemas.Citation:
         end=citation.end,
         text=citation.text,
         translation=citation.translation or None,
+        quote_translation=citation.quote_translation or None,
         validity=citation.validity,
         effective=citation.effective,
         expires=citation.expires,

@@ -1,0 +1,89 @@
+"""The house keeps its shape: imports point down, each library lives in one room."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+
+LAYERS = (
+    ("models", "errors", "qa"),
+    ("settings", "text", "delimited", "columns", "journal"),
+    ("numbering", "sheet", "validity"),
+    ("cleaning", "paragraphs", "references", "labels", "encoder"),
+    ("statutes", "documents", "workbook", "translations"),
+    ("outlines", "catalog"),
+    ("clauses",),
+    ("keyword_index", "vector_index", "token_index"),
+    ("snapshots",),
+    ("index", "retriever", "answers"),
+    ("confidence",),
+    ("engine",),
+    ("wire", "batch", "evaluation", "doctor"),
+    ("web", "terminal"),
+    ("commands",),
+    ("cli",),
+    ("__main__",),
+)
+LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
+FILES = sorted((ROOT / "qa").rglob("*.py"))
+# Each library is known to one module (or to the one package `web`).
+HOMES = {
+    "faiss": "vector_index",
+    "bm25s": "keyword_index",
+    "jieba": "text",
+    "rjieba": "text",
+    "opencc": "text",
+    "sentence_transformers": "encoder",
+    "tokenizers": "encoder",
+    "safetensors": "encoder",
+    "tomlkit": "catalog",
+    "fastapi": "web",
+    "starlette": "web",
+    "uvicorn": "web",
+    "typer": "commands",
+    "rich": "terminal",
+}
+
+
+def room_of(file: str) -> str:
+    parts = file.split(".")
+    return parts[1] if len(parts) > 1 and parts[1] != "__init__" else "qa"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_point_down(path: Path) -> None:
+    """A module imports only modules of lower layers; a library only where it is at home."""
+    name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+    room = room_of(name)
+    tree = ast.parse(path.read_text("utf-8"))
+    for node in ast.walk(tree):
+        names: list[str] = []
+        if isinstance(node, ast.ImportFrom):
+            names = [node.module or ""]
+            if node.module == "qa":
+                names = [f"qa.{alias.name}" for alias in node.names if alias.name != "__version__"]
+        elif isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        for imported in names:
+            library = imported.split(".")[0]
+            if library == "qa":
+                other = room_of(imported)
+                assert other == room or LEVEL[other] < LEVEL[room], f"{room} imports {other}"
+            elif library in HOMES:
+                assert HOMES[library] == room, f"{room} imports {library}"
+
+
+def test_importing_the_package_does_nothing() -> None:
+    """`tiaowen --help` loads neither numpy nor FAISS nor FastAPI."""
+    code = (
+        "import sys, qa.cli\n"
+        "heavy = {'numpy', 'faiss', 'fastapi', 'torch', 'jieba', 'tokenizers'} & set(sys.modules)\n"
+        "sys.exit(str(heavy) if heavy else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
