@@ -49,8 +49,8 @@ class _Line:
 def clean_text(raw: str) -> CleanText:
     """Return raw text with wrapped lines joined, spacing mended and page numbers dropped.
 
-    >>> clean_text("第一条 为了保护\\n\\n环境，制定本条例。\\n\\n- 3 -\\n\\n第二条 略。").text
-    '第一条 为了保护环境，制定本条例。\\n第二条 略。'
+    >>> clean_text("面向未来的奋斗目标是，建设科\\n\\n技创新中心。\\n\\n- 3 -\\n\\n第二段。").text
+    '面向未来的奋斗目标是，建设科技创新中心。\\n第二段。'
     """
     lines = [
         _Line(line.number, mend_line(line.text), line.blanks, line.page_top) for line in _lines(raw)
