@@ -18,7 +18,6 @@ from qa.models import Document
 
 CATALOG = "catalog.toml"
 FOLDER = "documents"
-TRANSLATIONS = "translations"
 
 _TEXT_KEYS = ("id", "title", "title_en", "issuer", "kind", "number", "source", "file")
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,79}")
@@ -109,21 +108,6 @@ def remove_document(corpus: Path, document_id: str) -> Document:
     _write_catalog(catalog, table)
     (corpus / FOLDER / file).unlink(missing_ok=True)
     return documents[document_id]
-
-
-def load_translations(corpus: Path) -> dict[str, str]:
-    """Return the reference translations under `translations/`: clause id → English text.
-
-    Each file is a TOML table of clause keys, named after its document. Raises CorpusError.
-    """
-    found: dict[str, str] = {}
-    for path in sorted((corpus / TRANSLATIONS).glob("*.toml")):
-        try:
-            table = tomllib.loads(path.read_text("utf-8"))
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
-            raise CorpusError(f"{path}: {error}; mend that line") from error
-        found.update({f"{path.stem}#{key}": str(text) for key, text in table.items()})
-    return found
 
 
 def _read_catalog(catalog: Path) -> list[Mapping[str, object]]:

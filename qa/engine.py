@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qa.answers import Judgement, cite, compose, quote_span, select_hits
-from qa.catalog import load_translations
 from qa.confidence import Evidence, judge
 from qa.encoder import Encoder, open_encoder
+from qa.enrichment import load_translations
 from qa.errors import (
     ClauseNotFoundError,
     DocumentNotFoundError,

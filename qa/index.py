@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Protocol
 
 import numpy as np
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from qa.catalog import load_documents
 from qa.clauses import split_clauses
 from qa.encoder import open_encoder
+from qa.enrichment import NONE, Enrichment, load_enrichment
 from qa.errors import QAError
 from qa.keyword_index import KeywordIndex
 from qa.models import Clause, Document
@@ -79,12 +81,15 @@ def build_index(settings: Settings, progress: Progress) -> BuildReport:
     """
     encoder = open_encoder(settings.encoder)
     documents = load_documents(settings.corpus)
+    enrichment = load_enrichment(settings.corpus) if settings.enrichment == "on" else {}
     clauses: list[Clause] = []
     for done, document in enumerate(documents, 1):
         # A heading alone is no clause to find or to cite.
         clauses += [clause for clause in split_clauses(document) if clause.paragraphs]
         progress("split", done, len(documents))
-    return build_snapshot(settings.index, documents, clauses, encoder, progress)
+    return build_snapshot(
+        settings.index, documents, clauses, encoder, progress, enrichment=enrichment
+    )
 
 
 def build_snapshot(
@@ -93,11 +98,17 @@ def build_snapshot(
     clauses: Sequence[Clause],
     encoder: ClauseEncoder,
     progress: Progress,
+    *,
+    enrichment: Mapping[str, Enrichment] = MappingProxyType({}),
 ) -> BuildReport:
-    """Write the snapshot of clauses and make it current, unless the current one is the same."""
+    """Write the snapshot of clauses and make it current, unless the current one is the same.
+
+    What `enrichment` has for a clause is found like the text of the clause itself.
+    """
     started = time.monotonic()
     titles = {document.id: document.title for document in documents}
-    rows, texts = _units([(titles[clause.document_id], clause) for clause in clauses])
+    beside = [enrichment.get(clause.id, NONE) for clause in clauses]
+    rows, texts = _units([(titles[clause.document_id], clause) for clause in clauses], beside)
     keys = [hashlib.sha256(text.encode()).digest()[:KEY_BYTES] for text in texts]
     unit_keys = np.frombuffer(b"".join(keys), np.uint8).reshape(-1, KEY_BYTES)
     content = content_of(documents, clauses, unit_keys, encoder.fingerprint)
@@ -109,7 +120,10 @@ def build_snapshot(
             del texts
             progress("keywords", 0, len(clauses))
             keywords = KeywordIndex.build(
-                [_clause_text(titles[clause.document_id], clause) for clause in clauses]
+                [
+                    " ".join((_clause_text(titles[clause.document_id], clause), *_added(one)))
+                    for clause, one in zip(clauses, beside, strict=True)
+                ]
             )
             progress("keywords", len(clauses), len(clauses))
             progress("write", 0, 1)
@@ -124,8 +138,10 @@ def build_snapshot(
                 token_index=TokenIndex.build(
                     encoder.token_ids(
                         [
-                            normalise(f"{titles[clause.document_id]} {clause.text}")
-                            for clause in clauses
+                            normalise(
+                                " ".join((titles[clause.document_id], clause.text, *_added(one)))
+                            )
+                            for clause, one in zip(clauses, beside, strict=True)
                         ]
                     ),
                     encoder.token_vectors,
@@ -147,16 +163,19 @@ def build_snapshot(
     )
 
 
-def _units(clauses: Sequence[tuple[str, Clause]]) -> tuple[NDArray[np.int32], list[str]]:
+def _units(
+    clauses: Sequence[tuple[str, Clause]], beside: Sequence[Enrichment]
+) -> tuple[NDArray[np.int32], list[str]]:
     """Return what is embedded: (clause row, paragraph number) and text of each unit.
 
     A clause is one unit, each of its paragraphs another where it has several, and each passage
     of a long paragraph one more: a single vector of many sentences is near to none of them. A
-    clause without paragraphs is a bare heading, which nobody should find.
+    clause without paragraphs is a bare heading, which nobody should find. Each question that
+    people ask about a clause is a unit too, and each line of its translation.
     """
     rows: list[tuple[int, int]] = []
     texts: list[str] = []
-    for row, (title, clause) in enumerate(clauses):
+    for row, ((title, clause), added) in enumerate(zip(clauses, beside, strict=True)):
         if clause.paragraphs:
             rows.append((row, 0))
             texts.append(normalise(f"{title} {clause.text}"))
@@ -166,7 +185,18 @@ def _units(clauses: Sequence[tuple[str, Clause]]) -> tuple[NDArray[np.int32], li
                 pieces += _passages(paragraph.text)
             rows += [(row, paragraph.number)] * len(pieces)
             texts += [normalise(f"{title} {piece}") for piece in pieces]
+        extra = [*added.questions, *_lines(added.translation)]
+        rows += [(row, 0)] * len(extra)
+        texts += map(normalise, extra)
     return np.array(rows, np.int32).reshape(-1, 2), texts
+
+
+def _added(enrichment: Enrichment) -> tuple[str, ...]:
+    return (*enrichment.questions, enrichment.translation)
+
+
+def _lines(translation: str) -> list[str]:
+    return [line.strip() for line in translation.splitlines() if line.strip()]
 
 
 def _passages(text: str) -> list[str]:

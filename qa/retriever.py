@@ -14,9 +14,9 @@ from qa.snapshots import Snapshot
 from qa.statutes import FRONT_KEY
 from qa.text import normalise
 
-NEAR = 150  # units that the vectors bring
+NEAR = 300  # units that the vectors bring
 WORDED = 60  # clauses that the keywords bring
-LOOKED_AT = 50  # clauses that get the second look, token by token
+LOOKED_AT = 30  # clauses that get the second look, token by token
 # The score of a clause: the best cosine of its units, plus these shares of the question's
 # weighted words that it holds, and of its tokens that are met.
 COVERAGE_WEIGHT = 0.4
@@ -114,37 +114,57 @@ class Retriever:
         rows = np.union1d(self._unit_clauses[near[0]], worded[0])
         if not len(rows):
             return []
-        scores, paragraphs = self._score(rows, vector)
+        scores = self._likeness(rows, near, vector)
         scores += COVERAGE_WEIGHT * self._snapshot.keyword_index.coverage(text, rows)
         scores += NAMED_BONUS * self._is_named(question, rows)
         scores -= FRONT_PENALTY * self._is_front[rows]
         order = np.argsort(-scores, kind="stable")[: max(LOOKED_AT, question.top_k)]
-        rows, scores, paragraphs = rows[order], scores[order], paragraphs[order]
+        rows, scores = rows[order], scores[order]
         scores += TOKEN_WEIGHT * self._snapshot.token_index.match(
             self._encoder.token_vectors(ids), rows
         )
         best = np.argsort(-scores, kind="stable")[: question.top_k]
+        rows, scores = rows[best], scores[best]
+        paragraphs = self._paragraphs(rows, vector)
         return [
-            Hit(self._snapshot.clauses[int(rows[n])], float(scores[n]), 0, int(paragraphs[n]))
-            for n in best
-            if scores[n] > 0
+            Hit(self._snapshot.clauses[row], score, 0, paragraph)
+            for row, score, paragraph in zip(
+                rows.tolist(), scores.tolist(), paragraphs, strict=True
+            )
+            if score > 0
         ]
 
-    def _score(self, rows: Rows, vector: Floats) -> tuple[Floats, NDArray[np.int32]]:
-        """Return the best cosine among the units of each clause, and its best paragraph or 0."""
-        starts, ends = self._first_units[rows], self._first_units[rows + 1]
-        sizes = ends - starts
-        offsets = np.cumsum(sizes) - sizes
-        units = np.arange(sizes.sum()) - np.repeat(offsets, sizes) + np.repeat(starts, sizes)
-        likeness = self._snapshot.vector_index.score(vector, units)
-        scores: Floats = np.maximum.reduceat(likeness, offsets)
+    def _likeness(self, rows: Rows, near: tuple[Rows, Floats], vector: Floats) -> Floats:
+        """Return the best cosine among the units of each clause."""
+        likeness = np.full(len(rows), -1, np.float32)
+        places = np.searchsorted(rows, self._unit_clauses[near[0]])
+        # From the farthest to the nearest, so that the nearest unit of a clause stays.
+        likeness[places[::-1]] = near[1][::-1]
+        missing = np.flatnonzero(likeness == -1)
+        if len(missing):
+            units, firsts = self._units(rows[missing])
+            scores = self._snapshot.vector_index.score(vector, units)
+            likeness[missing] = np.maximum.reduceat(scores, firsts)
+        return likeness
+
+    def _paragraphs(self, rows: Rows, vector: Floats) -> list[int]:
+        """Return the number of the nearest paragraph of each clause, 0 where it has but one."""
+        if not len(rows):
+            return []
+        units, firsts = self._units(rows)
         numbers = self._snapshot.units[units, 1]
-        inside = np.where(numbers > 0, likeness, np.float32(-2))
-        paragraphs = np.zeros(len(rows), np.int32)
-        for n, (start, size) in enumerate(zip(offsets.tolist(), sizes.tolist(), strict=True)):
-            best = start + int(np.argmax(inside[start : start + size]))
-            paragraphs[n] = numbers[best]
-        return scores, paragraphs
+        scores = self._snapshot.vector_index.score(vector, units)
+        scores[numbers == 0] = -2
+        best = [int(np.argmax(some)) for some in np.split(scores, firsts[1:])]
+        return [int(numbers[first + place]) for first, place in zip(firsts, best, strict=True)]
+
+    def _units(self, rows: Rows) -> tuple[Rows, Rows]:
+        """Return the units of clauses on end, and where those of each clause begin."""
+        starts = self._first_units[rows]
+        sizes = self._first_units[rows + 1] - starts
+        firsts = np.cumsum(sizes) - sizes
+        units = np.arange(sizes.sum()) + np.repeat(starts - firsts, sizes)
+        return units, firsts
 
     def _is_named(self, question: Question, rows: Rows) -> NDArray[np.bool_]:
         """Return which clauses belong to a document that the question names."""

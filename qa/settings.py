@@ -20,6 +20,7 @@ class Settings:
     corpus: Path = Path("corpus")
     index: Path = Path("index")
     encoder: str = "embedded"
+    enrichment: str = "on"
     max_question_chars: int = 2000
     max_top_k: int = 50
     max_upload_mb: int = 20

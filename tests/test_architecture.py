@@ -15,7 +15,7 @@ LAYERS = (
     ("settings", "text", "delimited", "columns", "journal"),
     ("numbering", "sheet", "validity"),
     ("cleaning", "paragraphs", "references", "labels", "encoder"),
-    ("statutes", "documents", "workbook", "translations"),
+    ("statutes", "documents", "workbook", "translations", "enrichment"),
     ("outlines", "catalog"),
     ("clauses",),
     ("keyword_index", "vector_index", "token_index"),

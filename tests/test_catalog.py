@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 from conftest import CORPUS
 
-from qa.catalog import add_document, load_documents, load_translations, remove_document
+from qa.catalog import add_document, load_documents, remove_document
 from qa.clauses import split_clauses
 from qa.documents import id_of, read_document_file, title_of
+from qa.enrichment import load_enrichment
 from qa.errors import CorpusError, DocumentNotFoundError
 
 RULE = "某市数据条例\n第一条 为了规范数据，制定本条例。\n第二条 本条例自2024年3月1日起施行。\n"
@@ -37,15 +38,17 @@ def test_dates_of_the_catalog_stand_in_the_documents(key: str) -> None:
             assert f"{day.year}年{day.month}月{day.day}日" in document.text
 
 
-def test_every_translation_belongs_to_a_clause() -> None:
-    """No translation hangs in the air, and no clause of the five documents is without one."""
+def test_enrichment_belongs_to_clauses() -> None:
+    """Each clause of the five documents has a translation and questions, and nothing else has."""
     ids = {
         clause.id
         for document in load_documents(CORPUS)
         for clause in split_clauses(document)
         if clause.paragraphs
     }
-    assert set(load_translations(CORPUS)) == ids
+    enrichment = load_enrichment(CORPUS)
+    assert set(enrichment) == ids
+    assert all(one.translation and len(one.questions) >= 6 for one in enrichment.values())
 
 
 def test_add_then_remove_leaves_the_corpus_as_it_was(tmp_path: Path) -> None:
