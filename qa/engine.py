@@ -22,7 +22,7 @@ from qa.errors import (
 )
 from qa.labels import label_en
 from qa.models import Answer, Clause, Document, Hit, Language, Question, Validity
-from qa.references import find_documents, find_references, last_article
+from qa.references import find_references, last_article
 from qa.retriever import EXACT_SCORE, Retriever
 from qa.settings import Settings
 from qa.snapshots import Snapshot, current_id, read_snapshot
@@ -259,7 +259,7 @@ def _missing_article(served: _Served, question: Question, language: Language) ->
     if not references:
         return ""
     documents = [one for one in served.snapshot.documents if one.id in question.documents]
-    named = find_documents(question.text, documents or served.snapshot.documents) or documents
+    named = served.retriever.names.find(question.text) or documents
     if len(named) != 1:
         return ""
     last = last_article(_clauses(served, named[0].id))

@@ -68,26 +68,39 @@ def _reference(match: re.Match[str]) -> Reference | None:
     return Reference(article, paragraph, numbers.get("item", 0), match.start(), match.end())
 
 
-def find_documents(text: str, documents: Sequence[Document]) -> list[Document]:
-    """Return the documents that a question names by title, short name or kind.
+class DocumentNames:
+    """The names of documents, so that those that a question names are found at once."""
 
-    The longest name wins; a kind (条例) counts where only one document is of that kind.
-    """
-    said = normalise(text)
-    found: dict[str, int] = {}
-    for document in documents:
-        length = max((len(name) for name in names_of(document) if name in said), default=0)
-        if length:
-            found[document.id] = length
-    if found:
-        longest = max(found.values())
-        return [one for one in documents if found.get(one.id, 0) == longest]
-    for kind, words in KIND_WORDS.items():
-        if any(word in said for word in words):
-            of_kind = [one for one in documents if _bare(one.title).endswith(kind)]
+    def __init__(self, documents: Sequence[Document]) -> None:
+        """Take in the names of documents: titles, short names, kinds that are the only ones."""
+        self._documents = documents
+        self._places: dict[str, list[int]] = {}
+        for place, document in enumerate(documents):
+            for name in names_of(document):
+                self._places.setdefault(name, []).append(place)
+        self._lengths = sorted({len(name) for name in self._places}, reverse=True)
+        self._kinds: list[tuple[tuple[str, ...], int]] = []
+        for kind, words in KIND_WORDS.items():
+            of_kind = [n for n, one in enumerate(documents) if _bare(one.title).endswith(kind)]
             if len(of_kind) == 1:
-                return of_kind
-    return []
+                self._kinds.append((words, of_kind[0]))
+
+    def find(self, text: str) -> list[Document]:
+        """Return the documents that a question names by title, short name or kind.
+
+        The longest name wins; a kind (条例) counts where only one document is of that kind.
+        """
+        said = normalise(text)
+        for length in self._lengths:
+            found: set[int] = set()
+            for start in range(len(said) - length + 1):
+                found.update(self._places.get(said[start : start + length], ()))
+            if found:
+                return [self._documents[place] for place in sorted(found)]
+        for words, place in self._kinds:
+            if any(word in said for word in words):
+                return [self._documents[place]]
+        return []
 
 
 def names_of(document: Document) -> tuple[str, ...]:

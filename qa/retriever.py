@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from qa.encoder import Encoder
 from qa.models import Clause, Document, Hit, Question, Reference
-from qa.references import find_documents, find_references, is_article, key_of, resolve
+from qa.references import DocumentNames, find_references, is_article, key_of, resolve
 from qa.snapshots import Snapshot
 from qa.statutes import FRONT_KEY
 from qa.text import normalise
@@ -40,11 +40,10 @@ class Retriever:
         # Units of a clause lie side by side: row c says where those of clause c begin.
         rows = np.arange(len(snapshot.clauses) + 1)
         self._first_units = np.searchsorted(self._unit_clauses, rows)
+        self.names = DocumentNames(snapshot.documents)
         self._is_front = np.zeros(len(snapshot.clauses), bool)
-        for document in snapshot.documents:
-            row = snapshot.clauses.row_of(f"{document.id}#{FRONT_KEY}")
-            if row is not None:
-                self._is_front[row] = True
+        for row in np.unique(snapshot.clause_documents, return_index=True)[1]:
+            self._is_front[row] = snapshot.clauses[int(row)].key == FRONT_KEY
         self._positions = {document.id: n for n, document in enumerate(snapshot.documents)}
 
     def retrieve(self, questions: Sequence[Question]) -> list[list[Hit]]:
@@ -80,7 +79,7 @@ class Retriever:
         if not references:
             return []
         documents = [one for one in self._snapshot.documents if _passes(one, question)]
-        named = find_documents(question.text, documents)
+        named = [one for one in self.names.find(question.text) if _passes(one, question)]
         hits = []
         for reference in references:
             for document in named or documents:
@@ -168,8 +167,7 @@ class Retriever:
 
     def _is_named(self, question: Question, rows: Rows) -> NDArray[np.bool_]:
         """Return which clauses belong to a document that the question names."""
-        documents = self._snapshot.documents
-        named = [self._positions[one.id] for one in find_documents(question.text, documents)]
+        named = [self._positions[one.id] for one in self.names.find(question.text)]
         return np.isin(self._snapshot.clause_documents[rows], named)
 
 

@@ -8,7 +8,7 @@ from conftest import CORPUS
 from qa.catalog import load_documents
 from qa.clauses import split_clauses
 from qa.labels import label_en, label_of
-from qa.references import find_documents, find_references, resolve
+from qa.references import DocumentNames, find_references, resolve
 
 DOCUMENTS = load_documents(CORPUS)
 REGULATIONS = split_clauses(DOCUMENTS[0])
@@ -56,7 +56,7 @@ def test_notations(text: str, expected: list[tuple[tuple[int, ...], int, int]]) 
 )
 def test_documents_named(text: str, ids: list[str]) -> None:
     """A title, a short name, or a kind that only one document is of names it."""
-    assert [document.id for document in find_documents(text, DOCUMENTS)] == ids
+    assert [document.id for document in DocumentNames(DOCUMENTS).find(text)] == ids
 
 
 @pytest.mark.parametrize("number", range(1, 60))
