@@ -112,7 +112,11 @@ def names_of(document: Document) -> tuple[str, ...]:
 def _names(title: str, title_en: str, aliases: tuple[str, ...]) -> tuple[str, ...]:
     bare = _bare(title)
     names = [title, bare, _REGION.sub("", bare), title_en, *aliases]
-    return tuple(normalise(name) for name in dict.fromkeys(names) if len(name) >= 3)
+    return tuple(
+        normalise(name)
+        for name in dict.fromkeys(names)
+        if len(name) >= 3 or (len(name) == 2 and name[-1] in "法典")
+    )
 
 
 def _bare(title: str) -> str:

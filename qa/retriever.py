@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,12 +18,6 @@ from qa.text import normalise
 NEAR = 300  # units that the vectors bring
 WORDED = 60  # clauses that the keywords bring
 LOOKED_AT = 30  # clauses that get the second look, token by token
-# The score of a clause: the best cosine of its units, plus these shares of the question's
-# weighted words that it holds, and of its tokens that are met.
-COVERAGE_WEIGHT = 0.4
-TOKEN_WEIGHT = 0.5
-NAMED_BONUS = 0.15  # for the clauses of a document that the question names
-FRONT_PENALTY = 0.1  # for front matter: it holds the title, and so a bit of every question
 MOST_CITED = 10  # clauses that numbers in one question may bring
 EXACT_SCORE = 3.0  # what a clause named by its number scores; search scores stay below 2.1
 
@@ -30,10 +25,28 @@ Rows = NDArray[np.int64]
 Floats = NDArray[np.float32]
 
 
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """What a clause's score is the sum of.
+
+    `likeness` weighs the best cosine of its units, `coverage` the share of the question's
+    weighted words that it holds, `tokens` how well the question's tokens are met in it. `named`
+    is added for a document that the question names, `front` taken off for front matter, which
+    holds the title and so a bit of every question.
+    """
+
+    likeness: float = 1.0
+    coverage: float = 0.4
+    tokens: float = 0.5
+    named: float = 0.2
+    front: float = 0.1
+
+
 class Retriever:
     """A snapshot and its encoder, ready to find clauses."""
 
-    def __init__(self, snapshot: Snapshot, encoder: Encoder) -> None:
+    def __init__(self, snapshot: Snapshot, encoder: Encoder, weights: Weights = Weights()) -> None:
+        self._weights = weights
         self._snapshot = snapshot
         self._encoder = encoder
         self._unit_clauses = snapshot.units[:, 0].astype(np.int64)
@@ -106,22 +119,27 @@ class Retriever:
     def _search(
         self, question: Question, text: str, vector: Floats, ids: NDArray[np.int32]
     ) -> list[Hit]:
+        weights = self._weights
         allowed = self._allowed(question)
-        units = allowed if allowed is None else allowed[self._unit_clauses]
-        (near,) = self._snapshot.vector_index.search(vector[None], NEAR, units)
-        (worded,) = self._snapshot.keyword_index.search([text], WORDED, allowed)
+        near, worded = self._candidates(text, vector, allowed)
         rows = np.union1d(self._unit_clauses[near[0]], worded[0])
+        named = self._of_named(question)
+        if named.any():
+            # What the question names is looked at even where the whole corpus has nearer clauses.
+            inside = named if allowed is None else named & allowed
+            more, worded_more = self._candidates(text, vector, inside)
+            rows = np.union1d(np.union1d(rows, self._unit_clauses[more[0]]), worded_more[0])
         if not len(rows):
             return []
-        scores = self._likeness(rows, near, vector)
-        scores += COVERAGE_WEIGHT * self._snapshot.keyword_index.coverage(text, rows)
-        scores += NAMED_BONUS * self._is_named(question, rows)
-        scores -= FRONT_PENALTY * self._is_front[rows]
+        scores = weights.likeness * self._likeness(rows, near, vector)
+        scores += weights.coverage * self._snapshot.keyword_index.coverage(text, rows)
+        scores += weights.named * named[rows]
+        scores -= weights.front * self._is_front[rows]
         order = np.argsort(-scores, kind="stable")[: max(LOOKED_AT, question.top_k)]
         rows, scores = rows[order], scores[order]
-        scores += TOKEN_WEIGHT * self._snapshot.token_index.match(
-            self._encoder.token_vectors(ids), rows
-        )
+        if weights.tokens:
+            vectors = self._encoder.token_vectors(ids)
+            scores += weights.tokens * self._snapshot.token_index.match(vectors, rows)
         best = np.argsort(-scores, kind="stable")[: question.top_k]
         rows, scores = rows[best], scores[best]
         paragraphs = self._paragraphs(rows, vector)
@@ -165,10 +183,21 @@ class Retriever:
         units = np.arange(sizes.sum()) + np.repeat(starts - firsts, sizes)
         return units, firsts
 
-    def _is_named(self, question: Question, rows: Rows) -> NDArray[np.bool_]:
+    def _candidates(
+        self, text: str, vector: Floats, allowed: NDArray[np.bool_] | None
+    ) -> tuple[tuple[Rows, Floats], tuple[Rows, Floats]]:
+        """Return the units that the vectors bring, and the clauses that the keywords bring."""
+        units = allowed if allowed is None else allowed[self._unit_clauses]
+        (near,) = self._snapshot.vector_index.search(vector[None], NEAR, units)
+        (worded,) = self._snapshot.keyword_index.search([text], WORDED, allowed)
+        return near, worded
+
+    def _of_named(self, question: Question) -> NDArray[np.bool_]:
         """Return which clauses belong to a document that the question names."""
-        named = [self._positions[one.id] for one in self.names.find(question.text)]
-        return np.isin(self._snapshot.clause_documents[rows], named)
+        named = np.zeros(len(self._positions), bool)
+        named[[self._positions[one.id] for one in self.names.find(question.text)]] = True
+        of_named: NDArray[np.bool_] = named[self._snapshot.clause_documents]
+        return of_named
 
 
 def _passes(document: Document, question: Question) -> bool:
