@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 
 from qa.models import Clause
@@ -35,7 +36,7 @@ def label_of(clause: Clause, paragraph: int = 0, item: str = "") -> str:
 
 def label_en(clause: Clause, paragraph: int = 0, item: str = "") -> str:
     """Return the English label: Article 25, paragraph 2; Part II (4) 8."""
-    label = _clause_en(clause)
+    label = _clause_en(clause.label, clause.key)
     if paragraph and len(clause.paragraphs) > 1:
         label += f", paragraph {paragraph}"
     if item:
@@ -43,14 +44,15 @@ def label_en(clause: Clause, paragraph: int = 0, item: str = "") -> str:
     return label
 
 
-def _clause_en(clause: Clause) -> str:
-    if clause.label in _FIXED:
-        return _FIXED[clause.label]
-    if match := re.fullmatch(r"第(\d+)(?:—(\d+))?段", clause.label):
+@functools.lru_cache(maxsize=10_000)
+def _clause_en(printed: str, key: str) -> str:
+    if printed in _FIXED:
+        return _FIXED[printed]
+    if match := re.fullmatch(r"第(\d+)(?:—(\d+))?段", printed):
         return f"Passage {match.group(1)}" + (f"–{match.group(2)}" if match.group(2) else "")
-    if match := re.match(r"annex-(\d+)", clause.key):
+    if match := re.match(r"annex-(\d+)", key):
         return f"Annex {match.group(1)}"
-    label, _, heading = clause.label.partition("“")
+    label, _, heading = printed.partition("“")
     suffix = f" “{heading}" if heading else ""
     mark = opening_of(label)
     if mark.level in _ENGLISH:

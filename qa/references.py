@@ -74,11 +74,11 @@ class DocumentNames:
     def __init__(self, documents: Sequence[Document]) -> None:
         """Take in the names of documents: titles, short names, kinds that are the only ones."""
         self._documents = documents
-        self._places: dict[str, list[int]] = {}
+        # Names by their first two characters, so that few are compared at each place of a text.
+        self._names: dict[str, list[tuple[str, int]]] = {}
         for place, document in enumerate(documents):
             for name in names_of(document):
-                self._places.setdefault(name, []).append(place)
-        self._lengths = sorted({len(name) for name in self._places}, reverse=True)
+                self._names.setdefault(name[:2], []).append((name, place))
         self._kinds: list[tuple[tuple[str, ...], int]] = []
         for kind, words in KIND_WORDS.items():
             of_kind = [n for n, one in enumerate(documents) if _bare(one.title).endswith(kind)]
@@ -91,12 +91,14 @@ class DocumentNames:
         The longest name wins; a kind (条例) counts where only one document is of that kind.
         """
         said = normalise(text)
-        for length in self._lengths:
-            found: set[int] = set()
-            for start in range(len(said) - length + 1):
-                found.update(self._places.get(said[start : start + length], ()))
-            if found:
-                return [self._documents[place] for place in sorted(found)]
+        longest, found = 0, set[int]()
+        for start in range(len(said) - 1):
+            for name, place in self._names.get(said[start : start + 2], ()):
+                if len(name) >= longest and said.startswith(name, start):
+                    found = found | {place} if len(name) == longest else {place}
+                    longest = len(name)
+        if found:
+            return [self._documents[place] for place in sorted(found)]
         for words, place in self._kinds:
             if any(word in said for word in words):
                 return [self._documents[place]]

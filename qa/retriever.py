@@ -17,7 +17,7 @@ from qa.text import normalise
 
 NEAR = 300  # units that the vectors bring
 WORDED = 60  # clauses that the keywords bring
-LOOKED_AT = 30  # clauses that get the second look, token by token
+LOOKED_AT = 16  # clauses that get the second look, token by token
 MOST_CITED = 10  # clauses that numbers in one question may bring
 EXACT_SCORE = 3.0  # what a clause named by its number scores; search scores stay below 2.1
 
@@ -168,12 +168,15 @@ class Retriever:
         """Return the number of the nearest paragraph of each clause, 0 where it has but one."""
         if not len(rows):
             return []
-        units, firsts = self._units(rows)
+        units, _ = self._units(rows)
         numbers = self._snapshot.units[units, 1]
+        units, numbers = units[numbers > 0], numbers[numbers > 0]
         scores = self._snapshot.vector_index.score(vector, units)
-        scores[numbers == 0] = -2
-        best = [int(np.argmax(some)) for some in np.split(scores, firsts[1:])]
-        return [int(numbers[first + place]) for first, place in zip(firsts, best, strict=True)]
+        best: dict[int, int] = {}
+        # From the worst to the best, so that the best unit of a clause stays.
+        for n in np.argsort(scores).tolist():
+            best[int(self._unit_clauses[units[n]])] = int(numbers[n])
+        return [best.get(row, 0) for row in rows.tolist()]
 
     def _units(self, rows: Rows) -> tuple[Rows, Rows]:
         """Return the units of clauses on end, and where those of each clause begin."""

@@ -17,6 +17,7 @@ class Settings:
 
     host: str = "127.0.0.1"
     port: int = 8000
+    workers: int = 1
     corpus: Path = Path("corpus")
     index: Path = Path("index")
     encoder: str = "embedded"

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 FILES = ("tokens.npy", "token_starts.npy", "token_table.npy")
+WEIGHTY = 0.9  # share of a question's weight whose tokens are looked for; the lightest are not
 MIN_LIKENESS = 0.3  # two tokens that are less alike than this have nothing in common
 
 Floats = NDArray[np.float32]
@@ -49,30 +50,38 @@ class TokenIndex:
         # Plain views: slicing np.memmap objects costs more than what is done with them.
         return cls(np.asarray(tokens), np.asarray(starts), np.asarray(table))
 
-    def match(self, question: Floats, rows: NDArray[np.int64]) -> Floats:
+    def match(self, vectors: Floats, rows: NDArray[np.int64]) -> Floats:
         """Return how well the tokens of a question are met in each of the given clauses, 0 to 1.
 
-        `question` (t, d) are the rows of the question's tokens. Each counts with its best cosine
+        `vectors` (t, d) are the rows of the question's tokens. Each counts with its best cosine
         among the clause's tokens, weighted by its row's length, which training made the weight
         of the word.
         """
         found = np.zeros(len(rows), np.float32)
-        weights = np.linalg.norm(question, axis=1)
+        weights = np.linalg.norm(vectors, axis=1)
+        order = np.argsort(-weights, kind="stable")
+        light = np.cumsum(weights[order]) - weights[order] >= WEIGHTY * weights.sum()
+        vectors, weights = vectors[order[~light]], weights[order[~light]]
         sizes = self._starts[rows + 1] - self._starts[rows]
         if not weights.sum() or not sizes.sum():
             return found
         tokens = np.concatenate([self._tokens[self._starts[n] : self._starts[n + 1]] for n in rows])
+        starts = (np.cumsum(sizes) - sizes)[sizes > 0]
+        likeness = self._likeness(_unit(vectors), tokens)
+        best = np.maximum.reduceat(likeness, starts, axis=0)
+        best[best < MIN_LIKENESS] = 0
+        found[sizes > 0] = best @ weights / weights.sum()
+        return found
+
+    def _likeness(self, unit: Floats, tokens: NDArray[np.int32]) -> Floats:
+        """Return the cosines of tokens of clauses (n,) with unit rows of a question's (t, d)."""
         is_here = np.zeros(len(self._table), bool)
         is_here[tokens] = True
         distinct = np.flatnonzero(is_here)
         places = np.empty(len(self._table), np.int32)
         places[distinct] = np.arange(len(distinct), dtype=np.int32)
-        likeness = _unit(question) @ self._table[distinct].T
-        starts = (np.cumsum(sizes) - sizes)[sizes > 0]
-        best = np.maximum.reduceat(likeness[:, places[tokens]], starts, axis=1)
-        best[best < MIN_LIKENESS] = 0
-        found[sizes > 0] = weights @ best / weights.sum()
-        return found
+        likeness: Floats = self._table.take(distinct, 0) @ unit.T
+        return likeness.take(places[tokens], 0)
 
 
 def _unit(rows: Floats) -> Floats:

@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 
 from qa.errors import IndexMismatchError
 
+SMALL = 20_000  # rows that are also kept decoded, as 32-bit floats
+
 Ranking = tuple[NDArray[np.int64], NDArray[np.float32]]
 
 
@@ -26,6 +28,7 @@ class VectorIndex:
     def __init__(self, index: Any) -> None:
         """Take over a FAISS index; callers use `build` or `load`."""
         self._index = index
+        self._decoded: NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return int(self._index.ntotal)
@@ -68,7 +71,12 @@ class VectorIndex:
         """Return the inner products of one vector with given rows."""
         if not len(rows):
             return np.zeros(0, np.float32)
-        kept = self._index.reconstruct_batch(np.ascontiguousarray(rows, np.int64))
+        if len(self) <= SMALL:
+            if self._decoded is None:
+                self._decoded = self.vectors()
+            kept = self._decoded[rows]
+        else:
+            kept = self._index.reconstruct_batch(np.ascontiguousarray(rows, np.int64))
         scores: NDArray[np.float32] = kept @ np.asarray(vector, np.float32)
         return scores
 

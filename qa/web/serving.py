@@ -7,6 +7,8 @@ import os
 import socket
 
 import uvicorn
+from fastapi import FastAPI
+from uvicorn.supervisors import Multiprocess
 
 from qa.errors import SettingsError
 from qa.settings import Settings
@@ -29,17 +31,17 @@ def serve(settings: Settings) -> None:
             f"TIAOWEN_LOG_LEVEL={settings.log_level!r} is unknown; "
             f"use one of {', '.join(LOG_LEVELS)}"
         )
-    # FAISS reads these as it is loaded, so before the imports below. Its threads spin while they
-    # wait for one another: on busy cores a search takes 15 ms with two, 0.5 ms with one.
+    # FAISS reads these as it is loaded, so before the application is made. Its threads spin
+    # while they wait for one another: on busy cores a search takes 15 ms with two, 0.5 ms with one.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    from qa.web.app import create_app
-    from qa.web.holder import EngineHolder
-
     logging.getLogger("qa").setLevel(level.upper())
     listener = _listen(settings.host, settings.port)
+    many = settings.workers > 1
     config = uvicorn.Config(
-        create_app(EngineHolder(settings), settings),
+        "qa.web.serving:make_app" if many else _app(settings),
+        factory=many,
+        workers=settings.workers,
         log_config=None,
         log_level="debug" if level == "debug" else "warning",
         access_log=level == "debug",
@@ -48,7 +50,22 @@ def serve(settings: Settings) -> None:
         timeout_graceful_shutdown=_SECONDS_TO_FINISH,
     )
     logger.info("Tiaowen is at %s", _address(listener))
-    uvicorn.Server(config).run(sockets=[listener])
+    if many:
+        Multiprocess(config, sockets=[listener]).run()
+    else:
+        uvicorn.Server(config).run(sockets=[listener])
+
+
+def make_app() -> FastAPI:
+    """Return the application of one worker of several; its settings come from the environment."""
+    return _app(Settings.from_env(os.environ))
+
+
+def _app(settings: Settings) -> FastAPI:
+    from qa.web.app import create_app
+    from qa.web.holder import EngineHolder
+
+    return create_app(EngineHolder(settings), settings)
 
 
 def _listen(host: str, port: int) -> socket.socket:

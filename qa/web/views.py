@@ -52,6 +52,12 @@ def clause_view(engine: Engine, clause: models.Clause) -> schemas.Clause:
     )
 
 
+@lru_cache(maxsize=4_096)
+def _kept_clause_view(engine: Engine, snapshot_id: str, clause_id: str) -> schemas.Clause:
+    """Return a clause as JSON; a snapshot never changes, so those often found are kept."""
+    return clause_view(engine, engine.clause(clause_id))
+
+
 def _paragraph_view(paragraph: models.Paragraph) -> schemas.Paragraph:
     return schemas.Paragraph(
         number=paragraph.number,
@@ -70,7 +76,7 @@ def hit_view(engine: Engine, hit: models.Hit, as_of: date | None) -> schemas.Hit
     return schemas.Hit(
         rank=hit.rank,
         score=round(hit.score, 6),
-        clause=clause_view(engine, hit.clause),
+        clause=_kept_clause_view(engine, engine.snapshot_id, hit.clause.id),
         paragraph=hit.paragraph or None,
         document=document_view(engine, engine.document(hit.clause.document_id), as_of),
     )
