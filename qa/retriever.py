@@ -17,7 +17,7 @@ from qa.text import normalise
 
 NEAR = 300  # units that the vectors bring
 WORDED = 60  # clauses that the keywords bring
-LOOKED_AT = 16  # clauses that get the second look, token by token
+LOOKED_AT = 30  # clauses that get the second look, token by token
 MOST_CITED = 10  # clauses that numbers in one question may bring
 EXACT_SCORE = 3.0  # what a clause named by its number scores; search scores stay below 2.1
 

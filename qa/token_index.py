@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 FILES = ("tokens.npy", "token_starts.npy", "token_table.npy")
-WEIGHTY = 0.9  # share of a question's weight whose tokens are looked for; the lightest are not
+WEIGHTY = 0.95  # share of a question's weight whose tokens are looked for; the lightest are not
 MIN_LIKENESS = 0.3  # two tokens that are less alike than this have nothing in common
 
 Floats = NDArray[np.float32]

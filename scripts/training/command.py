@@ -15,6 +15,7 @@ from training.data import (
     STATUTE_PARALLEL,
     QuestionRow,
     read_articles,
+    read_own_terms,
     read_parallel,
     read_questions,
     read_terms,
@@ -79,6 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     titles = read_parallel(options.data, STATUTE_PARALLEL[2:], guard)
     general = read_parallel(options.data, GENERAL_PARALLEL, guard)
     terms = read_terms(options.data)
+    own_terms = read_own_terms(BUNDLED.parents[1] / "qa")
     log.info(
         "%d articles, %d question rows, %d statute pairs, %d general pairs, %d terms",
         len(articles),
@@ -96,6 +98,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     counts.add(en for _, en in statutes)
     counts.add(text for pair in general for text in pair)
     counts.add((text for zh, en, _ in terms for text in (zh, en)), 0.3)
+    counts.add((text for pair in own_terms for text in pair), 3)
     pieces = choose_pieces(counts, options.chinese, options.english, 4000, 500)
     tokenizer = make_tokenizer(pieces)
     log.info("%d pieces", len(pieces))
@@ -114,6 +117,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         ("statutes", 3.0, TextPairs(texts, [(e, z) for z, e in statutes], 1024)),
         ("general", 1.0, TextPairs(texts, [(e, z) for z, e in general], 1024)),
         ("terms", 1.4, TextPairs(texts, [(e, z) for z, e, _ in terms], 2048)),
+        ("own terms", 0.3, TextPairs(texts, own_terms, 2048)),
         ("titles", 0.1, TextPairs(texts, [(e, z) for z, e in titles], 1024)),
     ]
     texts.tokenise()

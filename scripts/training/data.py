@@ -154,6 +154,17 @@ def read_parallel(data: Path, names: Iterable[str], guard: Guard) -> list[tuple[
     return list(pairs)
 
 
+def read_own_terms(package: Path) -> list[tuple[str, str]]:
+    """Return the pairs of our own glossaries: Chinese and English, everyday and legal words."""
+    pairs = []
+    for name in ("glossary.tsv", "everyday.tsv"):
+        for line in (package / name).read_text("utf-8").splitlines():
+            if not line.startswith("#"):
+                term, others, *_ = line.split("\t")
+                pairs += [(term.strip(), other.strip()) for other in others.split(" | ")]
+    return pairs
+
+
 def read_terms(data: Path) -> list[tuple[str, str, str]]:
     """Return the dictionary's (Chinese, English, domain) entries of sensible length."""
     terms = []
