@@ -23,6 +23,7 @@ INSTALL_EMBEDDED = "reinstall tiaowen, or point TIAOWEN_ENCODER at another model
 INSTALL_TRANSFORMERS = "pip install 'tiaowen[transformers]'"
 CHUNK = 256
 TOKENS_AT_ONCE = 32_768
+LONGEST_PART = 3  # letters; longer tokens of the table are whole words, with few exceptions
 
 
 class Encoder(Protocol):
@@ -37,6 +38,9 @@ class Encoder(Protocol):
 
     def encode_clauses(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return (n, dimensions) rows of unit length, zero where no token is known."""
+
+    def words(self) -> list[str]:
+        """Return the words that the model knows whole; none where it does not say."""
 
     def token_ids(self, texts: Sequence[str]) -> list[NDArray[np.int32]]:
         """Return the known tokens of each text; none where the model has no token table."""
@@ -93,6 +97,10 @@ class StaticEncoder:
             encodings = self._encode(texts[start : start + CHUNK])
             self._sum(encodings, found[start : start + CHUNK])
         return found
+
+    def words(self) -> list[str]:
+        """Return the tokens of the table; the shortest may be parts of words."""
+        return [token for token in self._tokenizer.get_vocab() if len(token) > LONGEST_PART]
 
     def token_ids(self, texts: Sequence[str]) -> list[NDArray[np.int32]]:
         """Return the rows of each text's known tokens, in order."""
@@ -173,6 +181,10 @@ class TransformersEncoder:
     def encode_clauses(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return a unit row for each clause, by the model's encode_document."""
         return self._encode(self._model.encode_document, texts)
+
+    def words(self) -> list[str]:
+        """Return no words: a transformer's vocabulary is of parts of words."""
+        return []
 
     def token_ids(self, texts: Sequence[str]) -> list[NDArray[np.int32]]:
         """Return no tokens: a transformer's word has no vector of its own."""

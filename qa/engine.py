@@ -157,7 +157,7 @@ class Engine:
         missing = _missing_article(served, question, language)
         if missing:
             return compose(question, language, Judgement("no_basis", 0.0), [], [missing])
-        text = normalise(question.text)
+        text = served.retriever.prepare(question.text)
         if not find_references(question.text) and not any(map(_has_letter, words([text])[0])):
             return compose(question, language, Judgement("no_basis", 0.0), [], [])
         day = question.as_of or date.today()

@@ -12,6 +12,7 @@ from qa.encoder import Encoder
 from qa.models import Clause, Document, Hit, Question, Reference
 from qa.references import DocumentNames, find_references, is_article, key_of, resolve
 from qa.snapshots import Snapshot
+from qa.spelling import Speller
 from qa.statutes import FRONT_KEY
 from qa.text import normalise
 
@@ -53,6 +54,7 @@ class Retriever:
         # Units of a clause lie side by side: row c says where those of clause c begin.
         rows = np.arange(len(snapshot.clauses) + 1)
         self._first_units = np.searchsorted(self._unit_clauses, rows)
+        self._speller = Speller(encoder.words())
         self.names = DocumentNames(snapshot.documents)
         self._is_front = np.zeros(len(snapshot.clauses), bool)
         for row in np.unique(snapshot.clause_documents, return_index=True)[1]:
@@ -61,7 +63,7 @@ class Retriever:
 
     def retrieve(self, questions: Sequence[Question]) -> list[list[Hit]]:
         """Return the hits of each question, best first, at most its top_k."""
-        texts = [normalise(question.text) for question in questions]
+        texts = [self.prepare(question.text) for question in questions]
         vectors = self._encoder.encode_questions(texts)
         tokens = self._encoder.token_ids(texts)
         found: list[list[Hit]] = []
@@ -77,6 +79,10 @@ class Retriever:
                 ]
             )
         return found
+
+    def prepare(self, text: str) -> str:
+        """Return the text of a question as it is searched: spelling mended, normalised."""
+        return normalise(self._speller.mend(text))
 
     def _allowed(self, question: Question) -> NDArray[np.bool_] | None:
         """Return which clauses the question's filters leave, None where there are no filters."""

@@ -12,7 +12,7 @@ from conftest import ROOT
 
 LAYERS = (
     ("models", "errors", "qa"),
-    ("settings", "text", "delimited", "columns", "journal"),
+    ("settings", "text", "spelling", "delimited", "columns", "journal"),
     ("numbering", "sheet", "validity"),
     ("cleaning", "paragraphs", "references", "labels", "encoder"),
     ("statutes", "documents", "workbook", "translations", "enrichment"),
@@ -42,6 +42,7 @@ HOMES = {
     "tokenizers": "encoder",
     "safetensors": "encoder",
     "tomlkit": "catalog",
+    "rapidfuzz": "spelling",
     "fastapi": "web",
     "starlette": "web",
     "uvicorn": "web",
