@@ -20,7 +20,7 @@ from training.data import (
     read_questions,
     read_terms,
 )
-from training.model import write_model
+from training.model import reduce_table, write_model
 from training.pairs import ClausePool, QuestionPairs, SentencePairs, Source, TextPairs, Texts
 from training.train import Table, choose_paragraphs, mine, train
 from training.vocabulary import Counts, choose_pieces, make_tokenizer
@@ -36,7 +36,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--data", type=Path, required=True, help="folder with laws/, parallel/ …")
     parser.add_argument("--out", type=Path, required=True, help="folder for the model")
     parser.add_argument("--steps", type=int, default=3200)
-    parser.add_argument("--dimensions", type=int, default=256)
+    parser.add_argument("--dimensions", type=int, default=512, help="while training")
+    parser.add_argument("--keep", type=int, default=256, help="dimensions of the model written")
     parser.add_argument("--questions", type=Path, help=f"folder of *.jsonl.gz ({OWN_QUESTIONS})")
     parser.add_argument("--extra-questions", type=Path, nargs="*", default=[], metavar="FILE")
     parser.add_argument("--reserve", type=Path, nargs="*", default=[], metavar="FILE")
@@ -144,7 +145,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         scale=options.scale,
         halfway=halfway,
     )
-    write_model(options.out, tokenizer, table.weight.numpy())
+    weight = table.weight.numpy()
+    if options.keep < options.dimensions:
+        some = [(n,) for n in (*zh.questions[:20_000], *en.questions[:15_000])]
+        weight = reduce_table(weight, table.encode(texts, some).numpy(), options.keep)
+    write_model(options.out, tokenizer, weight)
     log.info("written to %s", options.out)
     if options.evaluate:
         report(options)

@@ -34,6 +34,21 @@ SETTINGS = {
 NORMALIZE = {"module_input_name": "sentence_embedding", "module_output_name": "sentence_embedding"}
 
 
+def reduce_table(
+    weight: NDArray[np.float32], vectors: NDArray[np.float32], dimensions: int
+) -> NDArray[np.float32]:
+    """Return a table (n, d) turned to its principal axes and cut to the first `dimensions`.
+
+    The axes are those of unit text vectors (m, d) and of unit token rows, half and half. A wide
+    table trains better than a narrow one, and loses next to nothing when it is cut.
+    """
+    tokens = weight / np.maximum(np.linalg.norm(weight, axis=1, keepdims=True), 1e-9)
+    spreads = [rows.T @ rows / len(rows) for rows in (vectors, tokens)]
+    _, axes = np.linalg.eigh(sum(spread / np.trace(spread) for spread in spreads))
+    reduced: NDArray[np.float32] = (weight @ axes[:, ::-1][:, :dimensions]).astype(np.float32)
+    return reduced
+
+
 def quantise(weight: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
     """Return the rows as whole numbers from -127 to 127 and the factor of each row."""
     factors = np.abs(weight).max(axis=1) / 127
