@@ -14,11 +14,12 @@ from qa.references import DocumentNames, find_references, is_article, key_of, re
 from qa.snapshots import Snapshot
 from qa.spelling import Speller
 from qa.statutes import FRONT_KEY
-from qa.text import normalise
+from qa.text import normalise, words
 
 NEAR = 300  # units that the vectors bring
 WORDED = 60  # clauses that the keywords bring
 LOOKED_AT = 30  # clauses that get the second look, token by token
+MOST_BESIDE = 4  # words beside a bare citation, as in "what does Article 12 provide"
 MOST_CITED = 10  # clauses that numbers in one question may bring
 EXACT_SCORE = 3.0  # what a clause named by its number scores; search scores stay below 2.1
 
@@ -99,6 +100,9 @@ class Retriever:
             return []
         documents = [one for one in self._snapshot.documents if _passes(one, question)]
         named = [one for one in self.names.find(question.text) if _passes(one, question)]
+        if not named and len(documents) > 1 and not _is_citation_alone(question.text, references):
+            # Said in passing, of a document that is not named: no way to know whose article.
+            return []
         hits = []
         for reference in references:
             for document in named or documents:
@@ -207,6 +211,14 @@ class Retriever:
         named[[self._positions[one.id] for one in self.names.find(question.text)]] = True
         of_named: NDArray[np.bool_] = named[self._snapshot.clause_documents]
         return of_named
+
+
+def _is_citation_alone(text: str, references: Sequence[Reference]) -> bool:
+    """Return whether a question asks for what it cites, and says next to nothing else."""
+    for reference in reversed(references):
+        text = text[: reference.start] + " " + text[reference.end :]
+    (rest,) = words([text])
+    return len(rest) <= MOST_BESIDE
 
 
 def _passes(document: Document, question: Question) -> bool:
