@@ -22,6 +22,7 @@ from qa.errors import (
 )
 from qa.labels import label_en
 from qa.models import Answer, Clause, Document, Hit, Language, Question, Validity
+from qa.places import is_elsewhere
 from qa.references import find_references, last_article
 from qa.retriever import EXACT_SCORE, Retriever
 from qa.settings import Settings
@@ -29,6 +30,8 @@ from qa.snapshots import Snapshot, current_id, read_snapshot
 from qa.text import language_of, normalise, numeral_of, words
 from qa.translations import translate_quote
 from qa.validity import validity_of
+
+ELSEWHERE = 0.3  # most confidence in an answer from a document about another place
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +191,9 @@ class Engine:
             judgement = Judgement("answered", 1.0)
         else:
             judgement = judge(_evidence(hits[0], score), language_of(text))
+            best = served.documents[hits[0].clause.document_id]
+            if judgement.status == "answered" and is_elsewhere(question.text, best.text):
+                judgement = Judgement("closest", min(judgement.confidence, ELSEWHERE))
         return compose(question, language, judgement, citations, [])
 
     def _translate(

@@ -12,7 +12,7 @@ from conftest import ROOT
 
 LAYERS = (
     ("models", "errors", "qa"),
-    ("settings", "text", "spelling", "delimited", "columns", "journal"),
+    ("settings", "text", "spelling", "places", "delimited", "columns", "journal"),
     ("numbering", "sheet", "validity"),
     ("cleaning", "paragraphs", "references", "labels", "encoder"),
     ("statutes", "documents", "workbook", "translations", "enrichment"),
@@ -23,7 +23,7 @@ LAYERS = (
     ("index", "retriever", "answers"),
     ("confidence",),
     ("engine",),
-    ("wire", "batch", "evaluation", "doctor"),
+    ("wire", "batch", "enriching", "evaluation", "doctor"),
     ("web", "terminal"),
     ("commands",),
     ("cli",),

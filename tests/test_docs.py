@@ -41,7 +41,9 @@ def test_links_lead_somewhere(name: str) -> None:
         assert (path.parent / target).exists(), target
 
 
-@pytest.mark.parametrize("module", ["cleaning", "clauses", "documents", "numbering", "references"])
+@pytest.mark.parametrize(
+    "module", ["cleaning", "clauses", "documents", "numbering", "places", "references"]
+)
 def test_examples_in_docstrings(module: str) -> None:
     """The worked examples in docstrings give what they say."""
     result = doctest.testmod(importlib.import_module(f"qa.{module}"))

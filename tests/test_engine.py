@@ -162,6 +162,20 @@ def test_unrelated_questions_are_not_answered(engine: Engine, text: str) -> None
     assert engine.ask(Question(text)).status != "answered"
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "广州的落户条件是什么？",
+        "深圳的人才补贴标准是多少",
+        "What grants does Beijing offer to start-ups?",
+    ],
+)
+def test_another_citys_rules_are_not_answered(engine: Engine, text: str) -> None:
+    """A question about a place that a local document never names is not answered from it."""
+    answer = engine.ask(Question(text, documents=("sti-center-regulations",)))
+    assert answer.status != "answered"
+
+
 def test_errors(engine: Engine, tmp_path: Path) -> None:
     """Each wrong call has its own error."""
     with pytest.raises(QuestionError):
