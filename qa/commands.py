@@ -139,6 +139,53 @@ def index() -> None:
 
 
 @app.command()
+def enrich(
+    document_id: Annotated[str, typer.Argument(metavar="DOCUMENT_ID", show_default=False)],
+    *,
+    url: Annotated[
+        str, typer.Option(envvar="TIAOWEN_LLM_URL", help="Like http://127.0.0.1:1234/v1.")
+    ] = "",
+    model: Annotated[
+        str, typer.Option(envvar="TIAOWEN_LLM_MODEL", help="The model's name there.")
+    ] = "",
+    key: Annotated[
+        str, typer.Option(envvar="TIAOWEN_LLM_KEY", help="The service's key, if it has one.")
+    ] = "",
+    redo: Annotated[
+        bool, typer.Option("--redo", help="Ask for every clause; replaces people's texts too.")
+    ] = False,
+    timeout: Annotated[float, typer.Option(min=1, help="Seconds to wait for a reply.")] = 60,
+) -> None:
+    """Have a language model of yours draft the translations and questions a document lacks."""
+    from qa.enriching import Endpoint, enrich_document
+    from qa.terminal import progress_bar
+
+    settings = Settings.from_env(os.environ)
+    try:
+        with progress_bar() as move:
+            report = enrich_document(
+                settings.corpus,
+                document_id,
+                Endpoint(url.strip(), model.strip(), key.strip(), timeout),
+                redo=redo,
+                warn=lambda line: _complain(f"warning: {line}"),
+                progress=lambda done, total: move("asking", done, total),
+            )
+    except KeyboardInterrupt:
+        _complain("stopped; run the same command again to go on")
+        raise
+    print(
+        f"{report.document_id}: {len(report.written)} clauses written, "
+        f"{report.complete} were complete, {len(report.failed)} failed"
+    )
+    for failed in report.failed:
+        _complain(f"failed: {failed.clause_id}: {failed.reason}")
+    if report.written:
+        print("review what was written, then run `tiaowen index`")
+    raise typer.Exit(SOME_FAILED if report.failed else 0)
+
+
+@app.command()
 def ask(
     question: QuestionText,
     *,
