@@ -253,10 +253,7 @@ def _document(served: _Served, document_id: str) -> Document:
 
 def _clauses(served: _Served, document_id: str) -> tuple[Clause, ...]:
     _document(served, document_id)
-    position = served.positions[document_id]
-    rows = served.snapshot.clause_documents
-    start, end = np.searchsorted(rows, [position, position + 1])
-    return tuple(served.snapshot.clauses[int(start) : int(end)])
+    return tuple(served.snapshot.clauses_of(served.positions[document_id]))
 
 
 def _missing_article(served: _Served, question: Question, language: Language) -> str:

@@ -122,9 +122,7 @@ class Retriever:
             return [clauses[row]]
         if not named:
             return []
-        position = self._positions[document.id]
-        start, end = np.searchsorted(self._snapshot.clause_documents, [position, position + 1])
-        return resolve(reference, clauses[int(start) : int(end)])
+        return resolve(reference, self._snapshot.clauses_of(self._positions[document.id]))
 
     def _search(
         self, question: Question, text: str, vector: Floats, ids: NDArray[np.int32]

@@ -140,6 +140,11 @@ class Snapshot:
     keyword_index: KeywordIndex
     token_index: TokenIndex
 
+    def clauses_of(self, position: int) -> list[Clause]:
+        """Return the clauses of the document at a position of `documents`, in order."""
+        start, end = np.searchsorted(self.clause_documents, [position, position + 1])
+        return self.clauses[int(start) : int(end)]
+
 
 def current_id(index: Path) -> str:
     """Return the id of the snapshot that is served, "" where none is."""
