@@ -61,13 +61,14 @@ class StaticEncoder:
 
     def __init__(self, folder: Path, name: str = "") -> None:
         from safetensors import SafetensorError
-        from safetensors.numpy import load
+        from safetensors.numpy import load_file
         from tokenizers import Tokenizer
 
-        weights = _read(folder / STATIC_MODULE / "model.safetensors")
+        digest = _digest(folder / STATIC_MODULE / "model.safetensors")
         tokens = _read(folder / STATIC_MODULE / "tokenizer.json")
+        digest.update(tokens)
         try:
-            arrays = load(weights)
+            arrays = load_file(folder / STATIC_MODULE / "model.safetensors")
         except SafetensorError as error:
             raise _damaged(folder / STATIC_MODULE / "model.safetensors", str(error)) from error
         try:
@@ -84,10 +85,10 @@ class StaticEncoder:
             )
         self.name = name or str(folder)
         self.dimensions = int(self._rows.shape[1])
-        self.fingerprint = hashlib.sha256(weights + tokens).hexdigest()[:16]
+        self.fingerprint = digest.hexdigest()[:16]
 
     def encode_questions(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Return a unit row for each question."""
+        """Return a unit row for each question; questions and clauses share one table."""
         return self.encode_clauses(texts)
 
     def encode_clauses(self, texts: Sequence[str]) -> NDArray[np.float32]:
@@ -203,13 +204,25 @@ class TransformersEncoder:
         return np.ascontiguousarray(rows, dtype=np.float32)
 
 
+def _digest(path: Path) -> hashlib._Hash:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256")
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
 def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise EncoderError(
-            f"{path}: the encoder cannot be read ({error.strerror}); {INSTALL_EMBEDDED}"
-        ) from error
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: OSError) -> EncoderError:
+    return EncoderError(
+        f"{path}: the encoder cannot be read ({error.strerror}); {INSTALL_EMBEDDED}"
+    )
 
 
 def _damaged(path: Path, why: str) -> EncoderError:

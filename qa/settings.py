@@ -17,7 +17,7 @@ class Settings:
 
     host: str = "127.0.0.1"
     port: int = 8000
-    workers: int = 1
+    workers: int = 0  # as many as the machine can use
     corpus: Path = Path("corpus")
     index: Path = Path("index")
     encoder: str = "embedded"

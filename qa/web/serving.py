@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import socket
+import tempfile
+from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
 from uvicorn.supervisors import Multiprocess
 
-from qa.errors import SettingsError
+from qa.errors import QAError, SettingsError
 from qa.settings import Settings
+from qa.web.workers import SHARES, run_workers
 
 logger = logging.getLogger(__name__)
 
@@ -37,23 +41,38 @@ def serve(settings: Settings) -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     logging.getLogger("qa").setLevel(level.upper())
     listener = _listen(settings.host, settings.port)
-    many = settings.workers > 1
-    config = uvicorn.Config(
-        "qa.web.serving:make_app" if many else _app(settings),
-        factory=many,
-        workers=settings.workers,
+    logger.info("Tiaowen is at %s", _address(listener))
+    workers = settings.workers or default_workers()
+    if workers == 1:
+        uvicorn.Server(_config(settings, _app(settings))).run(sockets=[listener])
+        return
+    with tempfile.TemporaryDirectory(prefix="tiaowen-figures-") as figures:
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = figures  # read as qa.web.figures is imported
+        if SHARES:
+            config = _config(settings, _app(settings, opened=True))
+            run_workers(workers, lambda: uvicorn.Server(config).run(sockets=[listener]))
+        else:
+            config = _config(settings, "qa.web.serving:make_app", factory=True, workers=workers)
+            Multiprocess(config, sockets=[listener]).run()
+
+
+def default_workers() -> int:
+    """Return how many processes answer where nothing is set: two, where they share memory."""
+    return min(2, os.cpu_count() or 1) if SHARES else 1
+
+
+def _config(settings: Settings, app: FastAPI | str, **more: Any) -> uvicorn.Config:
+    level = "debug" if settings.log_level.lower() == "debug" else "warning"
+    return uvicorn.Config(
+        app,
         log_config=None,
-        log_level="debug" if level == "debug" else "warning",
+        log_level=level,
         access_log=level == "debug",
         server_header=False,
         ws="none",
         timeout_graceful_shutdown=_SECONDS_TO_FINISH,
+        **more,
     )
-    logger.info("Tiaowen is at %s", _address(listener))
-    if many:
-        Multiprocess(config, sockets=[listener]).run()
-    else:
-        uvicorn.Server(config).run(sockets=[listener])
 
 
 def make_app() -> FastAPI:
@@ -61,11 +80,16 @@ def make_app() -> FastAPI:
     return _app(Settings.from_env(os.environ))
 
 
-def _app(settings: Settings) -> FastAPI:
+def _app(settings: Settings, *, opened: bool = False) -> FastAPI:
+    """Return the application; `opened` already here, so that forked workers share the engine."""
     from qa.web.app import create_app
     from qa.web.holder import EngineHolder
 
-    return create_app(EngineHolder(settings), settings)
+    holder = EngineHolder(settings)
+    if opened:
+        with contextlib.suppress(QAError):  # each worker tells what is wrong, and tries again
+            holder.current()
+    return create_app(holder, settings)
 
 
 def _listen(host: str, port: int) -> socket.socket:

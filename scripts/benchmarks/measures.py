@@ -83,6 +83,7 @@ def measure(title: str, folder: Path, articles: int, questions: list[str], secon
         "clauses": manifest.clauses,
         "vectors": manifest.units,
         "distinct questions": len(rows),
+        "workers": settings.workers,
         "load average before": round(load, 2),
         "and after": round(os.getloadavg()[0], 2),
     }
@@ -191,18 +192,17 @@ def _service(
     asks, searches = ([post_of(f"/v1/{verb}", one) for one in bodies] for verb in ("ask", "search"))
     with serving(OURS, environ, log) as service:
         ask = int(median(drive(service, iter(asks[:ASKS])).sizes))
-        now, peak = service.memory()
+        memory = service.memory()
         search = int(median(drive(service, iter(searches[:ASKS])).sizes))
         with serving((*BARE, str(ask), str(search)), environ, folder / "bare.log") as bare:
             replies = {size: [post_of(f"/{size}", one) for one in bodies] for size in (ask, search)}
             drive(bare, iter(replies[ask][:ASKS]))
-            bare_now, bare_peak = bare.memory()
+            bare_memory = bare.memory()
             start, bare_start = map(median, starts)
             name = f"start to ready, median of {STARTS}"
             return [
                 Figure(name, start, "s", BARE_NAME, bare_start),
-                Figure(f"memory after {ASKS} asks", now, "MiB", BARE_NAME, bare_now),
-                Figure("memory, peak until then", peak, "MiB", BARE_NAME, bare_peak),
+                Figure(f"memory after {ASKS} asks", memory, "MiB", BARE_NAME, bare_memory),
                 *_endpoint("/v1/search", (service, searches), (bare, replies[search]), seconds),
                 *_endpoint("/v1/ask", (service, asks), (bare, replies[ask]), seconds),
             ]

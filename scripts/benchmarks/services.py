@@ -31,13 +31,12 @@ class Service:
     port: int
     seconds: float
 
-    def memory(self) -> tuple[float, float]:
-        """Return the resident memory now and at its peak, in MiB; zeros where there is no /proc."""
-        path = Path(f"/proc/{self.pid}/status")
-        sizes = dict(
-            re.findall(r"(VmRSS|VmHWM):\s*(\d+)", path.read_text() if path.exists() else "")
-        )
-        return int(sizes.get("VmRSS", 0)) / 1024, int(sizes.get("VmHWM", 0)) / 1024
+    def memory(self) -> float:
+        """Return the memory of the service's processes in MiB, shared pages once; 0 without /proc.
+
+        It is what the kernel calls the proportional set size.
+        """
+        return sum(map(_proportional_size, (self.pid, *_children(self.pid)))) / 1024
 
 
 @dataclass(slots=True)
@@ -139,6 +138,18 @@ def compare(
                 load.round_trips += part.round_trips
                 load.took += part.took
     return loads
+
+
+def _children(pid: int) -> list[int]:
+    path = Path(f"/proc/{pid}/task/{pid}/children")
+    return [int(one) for one in path.read_text().split()] if path.exists() else []
+
+
+def _proportional_size(pid: int) -> int:
+    """Return the kB of a process, each page divided by the number of processes that have it."""
+    path = Path(f"/proc/{pid}/smaps_rollup")
+    found = re.search(r"^Pss:\s*(\d+)", path.read_text() if path.exists() else "", re.MULTILINE)
+    return int(found[1]) if found else 0
 
 
 def _is_ready(port: int) -> bool:
