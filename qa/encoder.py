@@ -50,10 +50,19 @@ class Encoder(Protocol):
 
 
 def open_encoder(setting: str) -> Encoder:
-    """Return the packaged encoder for "embedded", else a sentence-transformers model by name."""
-    if setting == EMBEDDED:
-        return StaticEncoder(EMBEDDED_FOLDER, name=EMBEDDED)
+    """Return the packaged encoder for "embedded", else a sentence-transformers model by name.
+
+    A folder that holds a static model is read without sentence-transformers too.
+    """
+    folder = folder_of(setting)
+    if setting == EMBEDDED or (folder / STATIC_MODULE).is_dir():
+        return StaticEncoder(folder, name=setting)
     return TransformersEncoder(setting)
+
+
+def folder_of(setting: str) -> Path:
+    """Return the folder of an encoder, where a model's name may turn out to be one or not."""
+    return EMBEDDED_FOLDER if setting == EMBEDDED else Path(setting)
 
 
 class StaticEncoder:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from qa.answers import Judgement, cite, compose, quote_span, select_hits
 from qa.confidence import Evidence, judge
-from qa.encoder import Encoder, open_encoder
+from qa.encoder import Encoder, folder_of, open_encoder
 from qa.enrichment import load_translations
 from qa.errors import (
     ClauseNotFoundError,
@@ -21,8 +21,10 @@ from qa.errors import (
     QuestionTooLongError,
 )
 from qa.labels import label_en
+from qa.lexicon import load_lexicon
 from qa.models import Answer, Clause, Document, Hit, Language, Question, Validity
 from qa.places import is_elsewhere
+from qa.ranking import read_ranking
 from qa.references import find_references, last_article
 from qa.retriever import EXACT_SCORE, Retriever
 from qa.settings import Settings
@@ -52,6 +54,7 @@ class Engine:
         """Serve a snapshot; callers use `open`."""
         self._settings = settings
         self._encoder = encoder
+        self._ranking = read_ranking(folder_of(settings.encoder))
         self._served = self._serve(snapshot)
 
     @classmethod
@@ -142,7 +145,7 @@ class Engine:
     def _serve(self, snapshot: Snapshot) -> _Served:
         return _Served(
             snapshot,
-            Retriever(snapshot, self._encoder),
+            Retriever(snapshot, self._encoder, self._ranking, load_lexicon(self._settings.corpus)),
             {document.id: document for document in snapshot.documents},
             {document.id: position for position, document in enumerate(snapshot.documents)},
             load_translations(self._settings.corpus),

@@ -80,7 +80,13 @@ class KeywordIndex:
         Only rows with a word of the question, so there may be fewer than k; equal scores come
         in the order of the rows. `allowed` says for each row whether it may be found.
         """
-        return [self._best(self._ids(found), k, allowed) for found in words(questions)]
+        return [self.search_words(found, k, allowed) for found in words(questions)]
+
+    def search_words(
+        self, found: Sequence[str], k: int, allowed: NDArray[np.bool_] | None = None
+    ) -> Ranking:
+        """Return the k best rows for words, as `search` does for a question of these words."""
+        return self._best(self._ids(list(found)), k, allowed)
 
     def score(self, question: str, rows: NDArray[np.integer]) -> NDArray[np.float32]:
         """Return the scores of given rows, 0 where a row has no word of the question."""
@@ -90,19 +96,26 @@ class KeywordIndex:
             scores[present] += self._model.scores["data"][places]
         return scores
 
-    def coverage(self, question: str, rows: NDArray[np.integer]) -> NDArray[np.float32]:
-        """Return the share of a question's weight whose words occur in each given row, 0 to 1.
+    def coverage(
+        self, concepts: Sequence[Sequence[Sequence[str]]], rows: NDArray[np.integer]
+    ) -> NDArray[np.float32]:
+        """Return the share of a question's weight whose concepts occur in each row, 0 to 1.
 
-        A word weighs its idf; one that no row has weighs as much as one that a single row has.
+        A concept is a list of alternatives, an alternative a list of words that must all occur.
+        It weighs the idf of the rarest word of its commonest alternative that the index knows;
+        one that no row has weighs as much as a word that a single row has.
         """
         covered = np.zeros(len(rows), np.float64)
         total = 0.0
-        for word in dict.fromkeys(words([question])[0]):
-            column = self._model.vocab_dict.get(word)
-            total += (weight := self._idf(column))
-            if column is not None:
-                present, _ = self._places(column, rows)
-                covered[present] += weight
+        for alternatives in concepts:
+            every = [[self._model.vocab_dict.get(word) for word in one] for one in alternatives]
+            known = [[n for n in one if n is not None] for one in every if one and None not in one]
+            weights = [max(map(self._idf, columns)) for columns in known]
+            total += (weight := min(weights, default=self._idf(None)))
+            held = np.zeros(len(rows), bool)
+            for columns in known:
+                held |= np.logical_and.reduce([self._places(c, rows)[0] for c in columns])
+            covered[held] += weight
         return (covered / total if total else covered).astype(np.float32)
 
     def _ids(self, found: list[str]) -> list[int]:

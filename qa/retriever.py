@@ -9,12 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qa.encoder import Encoder
+from qa.lexicon import Concept, Lexicon
 from qa.models import Clause, Document, Hit, Question, Reference
+from qa.ranking import COMPLETE, NAMES, PLAIN, Ranking
 from qa.references import DocumentNames, find_references, is_article, key_of, resolve
 from qa.snapshots import Snapshot
 from qa.spelling import Speller
 from qa.statutes import FRONT_KEY
-from qa.text import normalise, words
+from qa.text import language_of, normalise, words
 
 NEAR = 300  # units that the vectors bring
 WORDED = 60  # clauses that the keywords bring
@@ -23,34 +25,34 @@ MOST_BESIDE = 4  # words beside a bare citation, as in "what does Article 12 pro
 MOST_CITED = 10  # clauses that numbers in one question may bring
 EXACT_SCORE = 3.0  # what a clause named by its number scores; search scores stay below 2.1
 
+FIRST_COVERAGE, FIRST_NAMED = 0.4, 0.2  # added to the best cosine to choose those looked at
+
 Rows = NDArray[np.int64]
 Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
-class Weights:
-    """What a clause's score is the sum of.
+class Evidence:
+    """The candidates of a question: rows of clauses, and a row of evidence for each (n, 11)."""
 
-    `likeness` weighs the best cosine of its units, `coverage` the share of the question's
-    weighted words that it holds, `tokens` how well the question's tokens are met in it. `named`
-    is added for a document that the question names, `front` taken off for front matter, which
-    holds the title and so a bit of every question.
-    """
-
-    likeness: float = 1.0
-    coverage: float = 0.4
-    tokens: float = 0.5
-    named: float = 0.2
-    front: float = 0.1
+    rows: Rows
+    matrix: Floats
 
 
 class Retriever:
     """A snapshot and its encoder, ready to find clauses."""
 
-    def __init__(self, snapshot: Snapshot, encoder: Encoder, weights: Weights = Weights()) -> None:
-        self._weights = weights
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        encoder: Encoder,
+        ranking: Ranking = PLAIN,
+        lexicon: Lexicon | None = None,
+    ) -> None:
+        self._ranking = ranking
         self._snapshot = snapshot
         self._encoder = encoder
+        self._lexicon = lexicon or Lexicon(())
         self._unit_clauses = snapshot.units[:, 0].astype(np.int64)
         # Units of a clause lie side by side: row c says where those of clause c begin.
         rows = np.arange(len(snapshot.clauses) + 1)
@@ -127,37 +129,71 @@ class Retriever:
     def _search(
         self, question: Question, text: str, vector: Floats, ids: NDArray[np.int32]
     ) -> list[Hit]:
-        weights = self._weights
-        allowed = self._allowed(question)
-        near, worded = self._candidates(text, vector, allowed)
-        rows = np.union1d(self._unit_clauses[near[0]], worded[0])
-        named = self._of_named(question)
-        if named.any():
-            # What the question names is looked at even where the whole corpus has nearer clauses.
-            inside = named if allowed is None else named & allowed
-            more, worded_more = self._candidates(text, vector, inside)
-            rows = np.union1d(np.union1d(rows, self._unit_clauses[more[0]]), worded_more[0])
-        if not len(rows):
+        found = self._evidence(question, text, vector, ids)
+        if not len(found.rows):
             return []
-        scores = weights.likeness * self._likeness(rows, near, vector)
-        scores += weights.coverage * self._snapshot.keyword_index.coverage(text, rows)
-        scores += weights.named * named[rows]
-        scores -= weights.front * self._is_front[rows]
-        order = np.argsort(-scores, kind="stable")[: max(LOOKED_AT, question.top_k)]
-        rows, scores = rows[order], scores[order]
-        if weights.tokens:
-            vectors = self._encoder.token_vectors(ids)
-            scores += weights.tokens * self._snapshot.token_index.match(vectors, rows)
+        scores = self._ranking[language_of(text)].score(found.matrix)
         best = np.argsort(-scores, kind="stable")[: question.top_k]
-        rows, scores = rows[best], scores[best]
+        rows, scores = found.rows[best], scores[best]
         paragraphs = self._paragraphs(rows, vector)
         return [
             Hit(self._snapshot.clauses[row], score, 0, paragraph)
             for row, score, paragraph in zip(
                 rows.tolist(), scores.tolist(), paragraphs, strict=True
             )
-            if score > 0
         ]
+
+    def evidence(self, question: Question) -> Evidence:
+        """Return what speaks for each candidate, from which its score is made."""
+        text = self.prepare(question.text)
+        (vector,) = self._encoder.encode_questions([text])
+        (ids,) = self._encoder.token_ids([text])
+        return self._evidence(question, text, vector, ids)
+
+    def _evidence(
+        self, question: Question, text: str, vector: Floats, ids: NDArray[np.int32]
+    ) -> Evidence:
+        snapshot, allowed = self._snapshot, self._allowed(question)
+        concepts = self._lexicon.concepts(text)
+        near, worded = self._candidates(concepts, vector, allowed)
+        rows = np.union1d(self._unit_clauses[near[0]], worded[0])
+        named = self._of_named(question)
+        if named.any():
+            # What the question names is looked at even where the whole corpus has nearer clauses.
+            inside = named if allowed is None else named & allowed
+            more, worded_more = self._candidates(concepts, vector, inside)
+            rows = np.union1d(np.union1d(rows, self._unit_clauses[more[0]]), worded_more[0])
+        alternatives = [one.alternatives for one in concepts]
+        coverage = snapshot.keyword_index.coverage(alternatives, rows)
+        best = self._likeness(rows, near, vector)
+        first = best + FIRST_COVERAGE * coverage + FIRST_NAMED * named[rows]
+        order = np.argsort(-first, kind="stable")[: max(LOOKED_AT, question.top_k)]
+        rows, coverage, best = rows[order], coverage[order], best[order]
+        matrix = np.zeros((len(rows), len(NAMES)), np.float32)
+        if len(rows):
+            match = snapshot.token_index.match(self._encoder.token_vectors(ids), rows)
+            whole, second = self._other_likeness(rows, vector)
+            complete = np.maximum(coverage - COMPLETE, 0) / (1 - COMPLETE)
+            matrix[:, :5] = np.stack([best, whole, second, coverage, complete], axis=1)
+            matrix[:, 5:8] = match
+            matrix[:, 8] = np.log(np.maximum(snapshot.lengths[rows], 1))
+            matrix[:, 9] = named[rows]
+            matrix[:, 10] = self._is_front[rows]
+        return Evidence(rows, matrix)
+
+    def _other_likeness(self, rows: Rows, vector: Floats) -> tuple[Floats, Floats]:
+        """Return the cosine of each clause as a whole, and that of its second best unit."""
+        units, firsts = self._units(rows)
+        scores = self._snapshot.vector_index.score(vector, units)
+        best = np.maximum.reduceat(scores, firsts)
+        sizes = np.diff([*firsts, len(units)])
+        others = scores.copy()
+        # The first best unit of each clause is left out, if the clause has another.
+        places = np.flatnonzero(scores == np.repeat(best, sizes))
+        owners = np.searchsorted(firsts, places, side="right") - 1
+        top = places[np.unique(owners, return_index=True)[1]]
+        others[top[sizes > 1]] = -1
+        return scores[firsts], np.maximum.reduceat(others, firsts)
 
     def _likeness(self, rows: Rows, near: tuple[Rows, Floats], vector: Floats) -> Floats:
         """Return the best cosine among the units of each clause."""
@@ -195,12 +231,13 @@ class Retriever:
         return units, firsts
 
     def _candidates(
-        self, text: str, vector: Floats, allowed: NDArray[np.bool_] | None
+        self, concepts: Sequence[Concept], vector: Floats, allowed: NDArray[np.bool_] | None
     ) -> tuple[tuple[Rows, Floats], tuple[Rows, Floats]]:
         """Return the units that the vectors bring, and the clauses that the keywords bring."""
         units = allowed if allowed is None else allowed[self._unit_clauses]
         (near,) = self._snapshot.vector_index.search(vector[None], NEAR, units)
-        (worded,) = self._snapshot.keyword_index.search([text], WORDED, allowed)
+        said = dict.fromkeys(w for one in concepts for part in one.alternatives for w in part)
+        worded = self._snapshot.keyword_index.search_words(list(said), WORDED, allowed)
         return near, worded
 
     def _of_named(self, question: Question) -> NDArray[np.bool_]:

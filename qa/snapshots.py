@@ -43,12 +43,13 @@ from qa.vector_index import VectorIndex
 logger = logging.getLogger(__name__)
 
 # Raise it when the layout changes, or what `qa.text` makes of a text.
-FORMAT = 4
+FORMAT = 5
 FILES = (
     "documents.jsonl",
     "clauses.jsonl",
     "units.npy",
     "unit_keys.npy",
+    "lengths.npy",
     "vectors.faiss",
     *(f"keyword/{name}" for name in KEYWORD_FILES),
     *TOKEN_FILES,
@@ -125,7 +126,8 @@ class Snapshot:
     """One opened index. Row n of `vector_index` is unit n; row n of `keyword_index` clause n.
 
     `units` has for each unit the row of its clause and the number of its paragraph, 0 for the
-    whole clause; `unit_keys` the key of the embedded text; `clause_documents` for each clause
+    whole clause; `unit_keys` the key of the embedded text; `lengths` for each clause its
+    characters; `clause_documents` for each clause
     the position of its document in `documents`.
     """
 
@@ -136,6 +138,7 @@ class Snapshot:
     clause_documents: NDArray[np.int32]
     units: NDArray[np.int32]
     unit_keys: NDArray[np.uint8]
+    lengths: NDArray[np.int32]
     vector_index: VectorIndex
     keyword_index: KeywordIndex
     token_index: TokenIndex
@@ -198,6 +201,8 @@ def write_snapshot(
         (folder / "clauses.jsonl").write_bytes(_clause_lines(documents, clauses))
         np.save(folder / "units.npy", units.astype(np.int32))
         np.save(folder / "unit_keys.npy", unit_keys)
+        lengths = [clause.end - clause.start for clause in clauses]
+        np.save(folder / "lengths.npy", np.array(lengths, np.int32))
         vector_index.save(folder / "vectors.faiss")
         keyword_index.save(folder / "keyword")
         token_index.save(folder)
@@ -383,6 +388,7 @@ def _read(index: Path, snapshot_id: str, encoder_fingerprint: str | None) -> Sna
         clause_documents=np.repeat(np.arange(len(counts), dtype=np.int32), counts),
         units=np.load(folder / "units.npy"),
         unit_keys=np.load(folder / "unit_keys.npy"),
+        lengths=np.load(folder / "lengths.npy"),
         vector_index=VectorIndex.load(folder / "vectors.faiss"),
         keyword_index=KeywordIndex.load(folder / "keyword"),
         token_index=TokenIndex.load(folder),

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 FILES = ("tokens.npy", "token_starts.npy", "token_table.npy")
 WEIGHTY = 0.95  # share of a question's weight whose tokens are looked for; the lightest are not
 MIN_LIKENESS = 0.3  # two tokens that are less alike than this have nothing in common
+NEAR = 0.55  # two tokens that are as alike as this say nearly the same
 
 Floats = NDArray[np.float32]
 TokenVectors = Callable[[NDArray[np.int32]], Floats]
@@ -51,13 +52,15 @@ class TokenIndex:
         return cls(np.asarray(tokens), np.asarray(starts), np.asarray(table))
 
     def match(self, vectors: Floats, rows: NDArray[np.int64]) -> Floats:
-        """Return how well the tokens of a question are met in each of the given clauses, 0 to 1.
+        """Return three columns (n, 3) for the given clauses, each from 0 to 1.
 
-        `vectors` (t, d) are the rows of the question's tokens. Each counts with its best cosine
-        among the clause's tokens, weighted by its row's length, which training made the weight
-        of the word.
+        How well the tokens of a question are met in the clause; the same, counting only those
+        that are met nearly; the share of the clause's tokens that are near to one of the
+        question's. `vectors` (t, d) are the rows of the question's tokens. Each counts with its
+        best cosine among the clause's tokens, weighted by its row's length, which training made
+        the weight of the word.
         """
-        found = np.zeros(len(rows), np.float32)
+        found = np.zeros((len(rows), 3), np.float32)
         weights = np.linalg.norm(vectors, axis=1)
         order = np.argsort(-weights, kind="stable")
         light = np.cumsum(weights[order]) - weights[order] >= WEIGHTY * weights.sum()
@@ -65,12 +68,17 @@ class TokenIndex:
         sizes = self._starts[rows + 1] - self._starts[rows]
         if not weights.sum() or not sizes.sum():
             return found
+        filled = sizes > 0
         tokens = np.concatenate([self._tokens[self._starts[n] : self._starts[n + 1]] for n in rows])
-        starts = (np.cumsum(sizes) - sizes)[sizes > 0]
+        starts = (np.cumsum(sizes) - sizes)[filled]
         likeness = self._likeness(_unit(vectors), tokens)
         best = np.maximum.reduceat(likeness, starts, axis=0)
         best[best < MIN_LIKENESS] = 0
-        found[sizes > 0] = best @ weights / weights.sum()
+        found[filled, 0] = best @ weights / weights.sum()
+        best[best < NEAR] = 0
+        found[filled, 1] = best @ weights / weights.sum()
+        near = (likeness.max(axis=1) >= NEAR).astype(np.float32)
+        found[filled, 2] = np.add.reduceat(near, starts) / sizes[filled]
         return found
 
     def _likeness(self, unit: Floats, tokens: NDArray[np.int32]) -> Floats:

@@ -13,21 +13,26 @@ from pathlib import Path
 
 from sets import LabelledSet, read_beir, read_unseen
 
-from qa.encoder import Encoder, open_encoder
+from qa.encoder import Encoder, folder_of, open_encoder
 from qa.index import build_snapshot
+from qa.lexicon import Lexicon, load_lexicon
 from qa.models import Question
-from qa.retriever import Retriever, Weights
+from qa.ranking import PLAIN, Ranking, read_ranking
+from qa.retriever import Retriever
 from qa.snapshots import Snapshot, read_snapshot
 
 ROOT = Path(__file__).resolve().parent.parent
-ALL = Weights()
+# Each part of the ranking, and the weights without which there is nothing of it.
 PARTS = {
-    "everything": ALL,
-    "without token matching": replace(ALL, tokens=0.0),
-    "without keywords": replace(ALL, coverage=0.0),
-    "vectors alone": replace(ALL, tokens=0.0, coverage=0.0),
-    "keywords alone": replace(ALL, tokens=0.0, likeness=0.0),
+    "everything": (),
+    "without token matching": ("match", "close", "echo"),
+    "without keywords": ("coverage", "complete"),
+    "vectors alone": ("match", "close", "echo", "coverage", "complete", "length"),
+    "keywords alone": ("match", "close", "echo", "likeness", "whole", "second", "length"),
 }
+FIXED = "weights set by hand"
+WORDLESS = "without lexicon"
+Part = tuple[Ranking, Lexicon]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -35,11 +40,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder with laws/ and eval/")
     parser.add_argument("--encoder", default="embedded")
+    parser.add_argument("--ranking", type=Path, help="folder with ranking.json (the encoder's)")
     parser.add_argument("--sets", default="unseen,stard,legalrag-bench,xquad-en2zh,tw-laws-en2zh")
     parser.add_argument("--only-everything", action="store_true")
     options = parser.parse_args(arguments)
     encoder = open_encoder(options.encoder)
-    parts = {"everything": ALL} if options.only_everything else PARTS
+    ranking = read_ranking(options.ranking or folder_of(options.encoder))
+    lexicon = load_lexicon(ROOT / "corpus")
+    parts = {name: (_without(ranking, names), lexicon) for name, names in PARTS.items()}
+    parts |= {FIXED: (PLAIN, lexicon), WORDLESS: (ranking, Lexicon(()))}
+    if options.only_everything:
+        parts = {"everything": parts["everything"]}
     print("| set | part | n | hit@1 | hit@5 | R@10 | MRR@10 | ms | p against everything |")
     print("|---|---|---|---|---|---|---|---|---|", flush=True)
     for name in options.sets.split(","):
@@ -47,6 +58,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
             labelled = _read(name, options.data)
             build_snapshot(Path(folder), labelled.documents, labelled.clauses, encoder, _quiet)
             _measure(labelled, read_snapshot(Path(folder), encoder.fingerprint), encoder, parts)
+
+
+def _without(ranking: Ranking, names: Sequence[str]) -> Ranking:
+    return {
+        language: replace(weights, **dict.fromkeys(names, 0.0))
+        for language, weights in ranking.items()
+    }
 
 
 def _read(name: str, data: Path) -> LabelledSet:
@@ -59,11 +77,11 @@ def _read(name: str, data: Path) -> LabelledSet:
 
 
 def _measure(
-    labelled: LabelledSet, snapshot: Snapshot, encoder: Encoder, parts: dict[str, Weights]
+    labelled: LabelledSet, snapshot: Snapshot, encoder: Encoder, parts: dict[str, Part]
 ) -> None:
     base: dict[str, list[float]] = {}
-    for part, weights in parts.items():
-        retriever = Retriever(snapshot, encoder, weights)
+    for part, (ranking, lexicon) in parts.items():
+        retriever = Retriever(snapshot, encoder, ranking, lexicon)
         retriever.retrieve([Question("预热 warm up")])
         for language in sorted({one.language for one in labelled.asked}):
             asked = [one for one in labelled.asked if one.language == language]

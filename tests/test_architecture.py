@@ -13,7 +13,7 @@ from conftest import ROOT
 LAYERS = (
     ("models", "errors", "qa"),
     ("settings", "text", "spelling", "places", "delimited", "columns", "journal"),
-    ("numbering", "sheet", "validity"),
+    ("numbering", "sheet", "validity", "lexicon", "ranking"),
     ("cleaning", "paragraphs", "references", "labels", "encoder"),
     ("statutes", "documents", "workbook", "translations", "enrichment"),
     ("outlines", "catalog"),

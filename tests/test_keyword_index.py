@@ -137,6 +137,11 @@ def test_score_of_given_rows(seed: int) -> None:
     assert index.score("企业", rows[:0]).tolist() == []
 
 
+def _alone(question: str) -> list[list[list[str]]]:
+    """Return each word of a question as a concept of its own."""
+    return [[[word]] for word in dict.fromkeys(words([question])[0])]
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_coverage(seed: int) -> None:
     """Coverage is the idf of the question's words that a row has, over the idf of all of them."""
@@ -152,7 +157,8 @@ def test_coverage(seed: int) -> None:
     asked = set(words([question])[0])
     total = sum(map(idf, asked))
     expected = [sum(map(idf, asked & one)) / total for one in found]
-    assert KeywordIndex.build(texts).coverage(question, rows) == pytest.approx(expected, rel=1e-5)
+    index = KeywordIndex.build(texts)
+    assert index.coverage(_alone(question), rows) == pytest.approx(expected, rel=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -161,9 +167,26 @@ def test_coverage(seed: int) -> None:
 )
 def test_coverage_ends(question: str, expected: list[int]) -> None:
     """Coverage is 1 where a row has all words, and 0 where it has none or nothing is asked."""
-    found = KeywordIndex.build(TEXTS).coverage(question, np.arange(6))
+    found = KeywordIndex.build(TEXTS).coverage(_alone(question), np.arange(6))
     assert found == pytest.approx(expected)
     assert found.dtype == np.float32
+
+
+def test_a_concept_is_covered_by_any_alternative() -> None:
+    """Rows 2 and 5 hold 专利权 and 质押; an alternative counts only with all of its words."""
+    index = KeywordIndex.build(TEXTS)
+    concept = [["patent"], ["专利权", "质押"]]
+    assert index.coverage([concept], np.arange(6)).tolist() == [0, 0, 1, 0, 0, 1]
+    assert index.coverage([[["patent"], ["专利权", "火星"]]], np.arange(6)).tolist() == [0] * 6
+
+
+def test_a_concept_weighs_once() -> None:
+    """Ten alternatives weigh no more than one: the row with the other concept scores the same."""
+    index = KeywordIndex.build(TEXTS)
+    one = [[["企业"]], [["质押"]]]
+    many = [[["企业"], *([[f"x{n}"] for n in range(9)])], [["质押"]]]
+    rows = np.arange(6)
+    assert index.coverage(many, rows).tolist() == index.coverage(one, rows).tolist()
 
 
 def test_equal_texts_make_equal_files(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from qa.token_index import MIN_LIKENESS, WEIGHTY, TokenIndex
+from qa.token_index import MIN_LIKENESS, NEAR, WEIGHTY, TokenIndex
 
 
 def by_hand(question: np.ndarray, clauses: list[np.ndarray], table: np.ndarray) -> np.ndarray:
@@ -21,7 +21,8 @@ def by_hand(question: np.ndarray, clauses: list[np.ndarray], table: np.ndarray) 
         seen += np.linalg.norm(question[n])
     found = []
     for clause in clauses:
-        score = weight = 0.0
+        score = close = weight = 0.0
+        near = set()
         for n in kept:
             length = float(np.linalg.norm(question[n]))
             cosines = [
@@ -30,8 +31,10 @@ def by_hand(question: np.ndarray, clauses: list[np.ndarray], table: np.ndarray) 
             ]
             best = max(cosines, default=0.0)
             score += length * (best if best >= MIN_LIKENESS else 0.0)
+            close += length * (best if best >= NEAR else 0.0)
             weight += length
-        found.append(score / weight)
+            near |= {place for place, cosine in enumerate(cosines) if cosine >= NEAR}
+        found.append((score / weight, close / weight, len(near) / max(len(clause), 1)))
     return np.array(found)
 
 
