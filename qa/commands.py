@@ -318,6 +318,25 @@ def evaluate(
 
 
 @app.command()
+def calibrate(
+    questions: Annotated[Path, typer.Argument(metavar="QUESTIONS.jsonl", show_default=False)],
+) -> None:
+    """Fit confidence and refusals to labelled questions of your own; see docs/answers.md."""
+    from qa import calibrating
+    from qa.confidence import write_calibration
+    from qa.engine import Engine
+
+    settings = Settings.from_env(os.environ)
+    engine = Engine.open(settings)
+    samples = calibrating.read_samples(engine, questions)
+    fitted = calibrating.calibrate(samples, engine.calibration, pull=10.0)
+    print(calibrating.format_fitted(fitted))
+    print(
+        f"\nwritten to {write_calibration(settings.corpus, fitted.calibration)}; delete it to undo"
+    )
+
+
+@app.command()
 def serve(
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "",
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="The port; 0 for any.")] = None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qa.answers import Judgement, cite, compose, quote_span, select_hits
-from qa.confidence import Evidence, judge
+from qa.confidence import Calibration, features_of, judge, read_calibration
 from qa.encoder import Encoder, folder_of, open_encoder
 from qa.enrichment import load_translations
 from qa.errors import (
@@ -45,6 +45,7 @@ class _Served:
     documents: Mapping[str, Document]
     positions: Mapping[str, int]
     translations: Mapping[str, str]
+    calibration: Calibration
 
 
 class Engine:
@@ -138,6 +139,11 @@ class Engine:
         """Return the English label of a clause."""
         return label_en(clause)
 
+    @property
+    def calibration(self) -> Calibration:
+        """Return what confidence and statuses are made by."""
+        return self._served.calibration
+
     def validity(self, document: Document, as_of: date | None = None) -> Validity:
         """Return whether a document is in force, today or as of a day."""
         return validity_of(document, as_of or date.today())
@@ -149,6 +155,7 @@ class Engine:
             {document.id: document for document in snapshot.documents},
             {document.id: position for position, document in enumerate(snapshot.documents)},
             load_translations(self._settings.corpus),
+            read_calibration(folder_of(self._settings.encoder), self._settings.corpus),
         )
 
     def _search(self, served: _Served, questions: Sequence[Question]) -> list[list[Hit]]:
@@ -193,7 +200,7 @@ class Engine:
         if hits[0].score >= EXACT_SCORE:
             judgement = Judgement("answered", 1.0)
         else:
-            judgement = judge(_evidence(hits[0], score), language_of(text))
+            judgement = judge(features_of(text, hits), language_of(text), served.calibration)
             best = served.documents[hits[0].clause.document_id]
             if judgement.status == "answered" and is_elsewhere(question.text, best.text):
                 judgement = Judgement("closest", min(judgement.confidence, ELSEWHERE))
@@ -215,13 +222,6 @@ class Engine:
             self._encoder.encode_clauses([normalise(text) for text in texts]) @ vector
         )
         return likeness
-
-
-def _evidence(hit: Hit, score: Callable[[Sequence[str]], NDArray[np.float32]]) -> Evidence:
-    paragraphs = hit.clause.paragraphs
-    number = hit.paragraph or 1
-    best = paragraphs[number - 1].text if number <= len(paragraphs) else hit.clause.text
-    return Evidence(hit.score, float(score([best])[0]))
 
 
 def _has_letter(word: str) -> bool:

@@ -133,12 +133,13 @@ def _judge(engine: Engine, labelled: Labelled) -> Judged:
     hits = engine.search(question)
     milliseconds = (time.perf_counter() - start) * 1000
     answer = engine.ask(question)
-    ranks = [hit.rank for hit in hits if _is_right(hit, labelled)]
+    ranks = [hit.rank for hit in hits if is_right(hit, labelled)]
     quoted = bool(answer.citations) and _holds(answer.citations[0].quote, labelled.gold)
     return Judged(labelled, ranks[0] if ranks else 0, answer, quoted, milliseconds)
 
 
-def _is_right(hit: Hit, labelled: Labelled) -> bool:
+def is_right(hit: Hit, labelled: Labelled) -> bool:
+    """Return whether a hit holds one of the gold snippets, in the document that is named."""
     if labelled.document and hit.clause.document_id != labelled.document:
         return False
     return _holds(hit.clause.text, labelled.gold)

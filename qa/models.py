@@ -111,13 +111,15 @@ class Question:
 class Hit:
     """One clause found for a question: rank from 1, score higher is better.
 
-    `paragraph` is the number of the 款 that matched best, 0 where the whole clause did.
+    `paragraph` is the number of the 款 that matched best, 0 where the whole clause did;
+    `evidence` what the score was made of (qa.ranking), () for a clause that was named.
     """
 
     clause: Clause
     score: float
     rank: int
     paragraph: int = 0
+    evidence: tuple[float, ...] = field(default=(), compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,8 @@ class Weights:
     `match` is how well the question's tokens are met, `close` the same counting near ones alone,
     `echo` the share of the clause's tokens that are near to one of the question's. `length` is
     the logarithm of the clause's characters, `named` 1 for a document that the question names,
-    `front` 1 for front matter, which holds the title and so a bit of every question.
+    `front` 1 for front matter, which holds the title and so a bit of every question, `quantity`
+    1 where the question asks for an amount, a date or the like and the clause holds such a one.
     """
 
     likeness: float = 1.0
@@ -41,9 +42,10 @@ class Weights:
     length: float = 0.0
     named: float = 0.2
     front: float = -0.1
+    quantity: float = 0.0
 
     def score(self, evidence: Floats) -> Floats:
-        """Return the scores of rows of evidence (n, 11)."""
+        """Return the scores of rows of evidence (n, 12)."""
         weights = np.array([getattr(self, name) for name in NAMES], np.float32)
         scores: Floats = evidence @ weights
         return scores

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from qa.encoder import Encoder
 from qa.lexicon import Concept, Lexicon
 from qa.models import Clause, Document, Hit, Question, Reference
+from qa.quantities import asked_quantities
 from qa.ranking import COMPLETE, NAMES, PLAIN, Ranking
 from qa.references import DocumentNames, find_references, is_article, key_of, resolve
 from qa.snapshots import Snapshot
@@ -33,7 +34,7 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """The candidates of a question: rows of clauses, and a row of evidence for each (n, 11)."""
+    """The candidates of a question: rows of clauses, and a row of evidence for each (n, 12)."""
 
     rows: Rows
     matrix: Floats
@@ -77,7 +78,7 @@ class Retriever:
             hits = [*exact, *(hit for hit in searched if hit.clause.id not in taken)]
             found.append(
                 [
-                    Hit(hit.clause, hit.score, rank, hit.paragraph)
+                    replace(hit, rank=rank)
                     for rank, hit in enumerate(hits[: question.top_k], start=1)
                 ]
             )
@@ -134,12 +135,12 @@ class Retriever:
             return []
         scores = self._ranking[language_of(text)].score(found.matrix)
         best = np.argsort(-scores, kind="stable")[: question.top_k]
-        rows, scores = found.rows[best], scores[best]
+        rows, scores, evidence = found.rows[best], scores[best], found.matrix[best]
         paragraphs = self._paragraphs(rows, vector)
         return [
-            Hit(self._snapshot.clauses[row], score, 0, paragraph)
-            for row, score, paragraph in zip(
-                rows.tolist(), scores.tolist(), paragraphs, strict=True
+            Hit(self._snapshot.clauses[row], score, 0, paragraph, tuple(pieces))
+            for row, score, paragraph, pieces in zip(
+                rows.tolist(), scores.tolist(), paragraphs, evidence.tolist(), strict=True
             )
         ]
 
@@ -179,6 +180,7 @@ class Retriever:
             matrix[:, 8] = np.log(np.maximum(snapshot.lengths[rows], 1))
             matrix[:, 9] = named[rows]
             matrix[:, 10] = self._is_front[rows]
+            matrix[:, 11] = (snapshot.quantities[rows] & int(asked_quantities(text))) > 0
         return Evidence(rows, matrix)
 
     def _other_likeness(self, rows: Rows, vector: Floats) -> tuple[Floats, Floats]:

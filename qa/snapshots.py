@@ -36,6 +36,8 @@ from qa.errors import (
 from qa.keyword_index import FILES as KEYWORD_FILES
 from qa.keyword_index import KeywordIndex
 from qa.models import Clause, Document, Item, Paragraph
+from qa.quantities import held_quantities
+from qa.text import normalise
 from qa.token_index import FILES as TOKEN_FILES
 from qa.token_index import TokenIndex
 from qa.vector_index import VectorIndex
@@ -50,6 +52,7 @@ FILES = (
     "units.npy",
     "unit_keys.npy",
     "lengths.npy",
+    "quantities.npy",
     "vectors.faiss",
     *(f"keyword/{name}" for name in KEYWORD_FILES),
     *TOKEN_FILES,
@@ -127,7 +130,7 @@ class Snapshot:
 
     `units` has for each unit the row of its clause and the number of its paragraph, 0 for the
     whole clause; `unit_keys` the key of the embedded text; `lengths` for each clause its
-    characters; `clause_documents` for each clause
+    characters, `quantities` the kinds of quantity in it; `clause_documents` for each clause
     the position of its document in `documents`.
     """
 
@@ -139,6 +142,7 @@ class Snapshot:
     units: NDArray[np.int32]
     unit_keys: NDArray[np.uint8]
     lengths: NDArray[np.int32]
+    quantities: NDArray[np.uint8]
     vector_index: VectorIndex
     keyword_index: KeywordIndex
     token_index: TokenIndex
@@ -203,6 +207,8 @@ def write_snapshot(
         np.save(folder / "unit_keys.npy", unit_keys)
         lengths = [clause.end - clause.start for clause in clauses]
         np.save(folder / "lengths.npy", np.array(lengths, np.int32))
+        held = [int(held_quantities(normalise(clause.text))) for clause in clauses]
+        np.save(folder / "quantities.npy", np.array(held, np.uint8))
         vector_index.save(folder / "vectors.faiss")
         keyword_index.save(folder / "keyword")
         token_index.save(folder)
@@ -389,6 +395,7 @@ def _read(index: Path, snapshot_id: str, encoder_fingerprint: str | None) -> Sna
         units=np.load(folder / "units.npy"),
         unit_keys=np.load(folder / "unit_keys.npy"),
         lengths=np.load(folder / "lengths.npy"),
+        quantities=np.load(folder / "quantities.npy"),
         vector_index=VectorIndex.load(folder / "vectors.faiss"),
         keyword_index=KeywordIndex.load(folder / "keyword"),
         token_index=TokenIndex.load(folder),

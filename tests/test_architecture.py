@@ -13,7 +13,7 @@ from conftest import ROOT
 LAYERS = (
     ("models", "errors", "qa"),
     ("settings", "text", "spelling", "places", "delimited", "columns", "journal"),
-    ("numbering", "sheet", "validity", "lexicon", "ranking"),
+    ("numbering", "sheet", "validity", "lexicon", "ranking", "quantities"),
     ("cleaning", "paragraphs", "references", "labels", "encoder"),
     ("statutes", "documents", "workbook", "translations", "enrichment"),
     ("outlines", "catalog"),
@@ -24,6 +24,7 @@ LAYERS = (
     ("confidence",),
     ("engine",),
     ("wire", "batch", "enriching", "evaluation", "doctor"),
+    ("calibrating",),
     ("web", "terminal"),
     ("commands",),
     ("cli",),

@@ -6,6 +6,7 @@ import argparse
 import json
 import logging
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -35,8 +36,9 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="train_encoder", description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder with laws/, parallel/ …")
     parser.add_argument("--out", type=Path, required=True, help="folder for the model")
-    parser.add_argument("--steps", type=int, default=3200)
+    parser.add_argument("--steps", type=int, default=3400)
     parser.add_argument("--dimensions", type=int, default=512, help="while training")
+    parser.add_argument("--tables", type=int, default=2, help="trained apart, then side by side")
     parser.add_argument("--keep", type=int, default=256, help="dimensions of the model written")
     parser.add_argument("--questions", type=Path, help=f"folder of *.jsonl.gz ({OWN_QUESTIONS})")
     parser.add_argument("--extra-questions", type=Path, nargs="*", default=[], metavar="FILE")
@@ -126,27 +128,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "%d clauses, %d texts, %d tokens", len(pool.clauses), len(texts.starts), len(texts.ids)
     )
 
-    table = Table(len(pieces), options.dimensions, options.seed)
-
-    def halfway() -> None:
+    def halfway(table: Table) -> None:
+        if len(pool.mined):
+            return
         for source in (zh, en):
             choose_paragraphs(table, texts, source)
         if not options.no_mining:
             pool.mined = mine(table, texts, pool, (zh, en))
         log.info("paragraphs chosen, negatives mined")
 
-    train(
-        table,
-        texts,
-        sources,
-        steps=options.steps,
-        seed=options.seed,
-        rate=options.rate,
-        scale=options.scale,
-        halfway=halfway,
-    )
+    tables = []
+    for seed in range(options.seed, options.seed + options.tables):
+        table = Table(len(pieces), options.dimensions, seed)
+        train(
+            table,
+            texts,
+            sources,
+            steps=options.steps,
+            seed=seed,
+            rate=options.rate,
+            scale=options.scale,
+            halfway=partial(halfway, table),
+        )
+        tables.append(table.weight)
+    table.weight = torch.cat(tables, dim=1)
     weight = table.weight.numpy()
-    if options.keep < options.dimensions:
+    if options.keep < weight.shape[1]:
         some = [(n,) for n in (*zh.questions[:20_000], *en.questions[:15_000])]
         weight = reduce_table(weight, table.encode(texts, some).numpy(), options.keep)
     write_model(options.out, tokenizer, weight)

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sets import make_set
+from sets import LabelledSet, make_set
 
 from qa.encoder import folder_of, open_encoder
 from qa.index import build_snapshot
@@ -72,13 +72,13 @@ def collect(data: Path, questions: Path, encoder_name: str, seed: int) -> list[C
     rng = np.random.default_rng(seed)
     cases = []
     with tempfile.TemporaryDirectory() as folder:
-        articles = make_set("laws", _articles(data, laws), ())
+        articles = laws_of(data, laws)
         build_snapshot(Path(folder), articles.documents, articles.clauses, encoder, _quiet)
         snapshot = read_snapshot(Path(folder), encoder.fingerprint)
         retriever = Retriever(snapshot, encoder, PLAIN, load_lexicon(CORPUS))
-        places = {_plain(clause.text): row for row, clause in enumerate(snapshot.clauses)}
+        places = place_of(snapshot)
         for row in rows:
-            right = places.get(_plain(row["text"]), -1)
+            right = places.get(plain(row["text"]), -1)
             both: list[tuple[Language, str]] = [("zh", text) for text in row["zh"]]
             for asked in both + [("en", text) for text in row["en"]]:
                 if right >= 0:
@@ -145,7 +145,18 @@ def _articles(data: Path, laws: set[str]) -> list[tuple[str, str, str, str]]:
     ]
 
 
-def _plain(text: str) -> str:
+def laws_of(data: Path, laws: set[str]) -> LabelledSet:
+    """Return the articles of the latest editions of laws."""
+    return make_set("laws", _articles(data, laws), ())
+
+
+def place_of(snapshot: Snapshot) -> dict[str, int]:
+    """Return the row of each clause by its plain text."""
+    return {plain(clause.text): row for row, clause in enumerate(snapshot.clauses)}
+
+
+def plain(text: str) -> str:
+    """Return the text of an article without label and white space."""
     text = text.replace("　", " ").strip()
     found = LABEL.match(text)
     return "".join((text[found.end() :] if found else text).split())
