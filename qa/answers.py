@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from urllib.parse import quote as percent
 
-import numpy as np
-from numpy.typing import NDArray
-
 from qa.labels import label_en, label_of
-from qa.models import Answer, Citation, Clause, Document, Hit, Language, Question, Status, Validity
+from qa.models import Answer, Citation, Document, Hit, Language, Question, Status, Validity
 from qa.validity import validity_of
 
-QUOTE_CHARS = 220  # a paragraph longer than this is quoted by its best sentences
 MORE_SHARE = 0.9  # a further clause is cited whose score is at least this share of the best
 MOST_CITED = 3
-
-_SENTENCE = re.compile(r"[^。！？；\n]+[。！？；]*[”’」』）]*")
-Score = Callable[[Sequence[str]], NDArray[np.float32]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,42 +21,6 @@ class Judgement:
 
     status: Status
     confidence: float
-
-
-def quote_span(clause: Clause, paragraph: int, score: Score) -> tuple[int, int]:
-    """Return the span of the document text to quote: a paragraph, or the best sentences of it.
-
-    `score` rates sentences against the question.
-    """
-    if paragraph and paragraph <= len(clause.paragraphs):
-        one = clause.paragraphs[paragraph - 1]
-        start, end, text = one.start, one.end, one.text
-    elif clause.paragraphs:
-        start, end = clause.paragraphs[0].start, clause.paragraphs[-1].end
-        text = clause.text[start - clause.start : end - clause.start]
-    else:
-        return clause.start, clause.end
-    if len(text) <= QUOTE_CHARS:
-        return start, end
-    spans = [match.span() for match in _SENTENCE.finditer(text) if match.group().strip()]
-    if len(spans) < 2:
-        return start, end
-    scores = score([text[a:b] for a, b in spans])
-    first = last = int(np.argmax(scores))
-    while True:
-        # Take in the better neighbour while the quote stays short and it is about the same thing.
-        size = spans[last][1] - spans[first][0]
-        options = [n for n in (first - 1, last + 1) if 0 <= n < len(spans)]
-        options = [n for n in options if size + spans[n][1] - spans[n][0] <= QUOTE_CHARS]
-        options = [n for n in options if scores[n] >= 0.6 * scores.max()]
-        if not options:
-            break
-        best = max(options, key=lambda n: float(scores[n]))
-        first, last = min(first, best), max(last, best)
-    a, b = spans[first][0], spans[last][1]
-    stripped = text[a:b]
-    a += len(stripped) - len(stripped.lstrip())
-    return start + a, start + a + len(stripped.strip())
 
 
 def cite(
@@ -98,6 +54,7 @@ def cite(
         validity=validity_of(document, day),
         effective=document.effective,
         expires=document.expires,
+        successor=document.successor,
         url=f"/documents/{percent(document.id)}?start={start}&end={end}#clause-{percent(clause.key)}",
     )
 
@@ -207,9 +164,13 @@ def _validity_note(citation: Citation, language: Language) -> str:
     texts = _NOT_IN_FORCE.get(citation.validity)
     if texts is None:
         return ""
-    return texts[language == "en"].format(
+    note = texts[language == "en"].format(
         title=citation.title,
         title_en=citation.title_en or citation.title,
         expires=citation.expires,
         effective=citation.effective,
     )
+    if not citation.successor or citation.validity != "repealed":
+        return note
+    follows = f"现行规定见《{citation.successor}》。"
+    return note + (follows if language == "zh" else f" See “{citation.successor}” instead.")

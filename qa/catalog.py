@@ -7,12 +7,14 @@ import re
 import shutil
 import tomllib
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
 import tomlkit
 
-from qa.documents import effective_date_of, read_document_file, read_text
+from qa.dates import read_dates
+from qa.documents import read_document_file, read_text
 from qa.errors import CorpusError, DocumentNotFoundError
 from qa.models import Document
 
@@ -42,7 +44,27 @@ def load_documents(corpus: Path) -> list[Document]:
                 f"{catalog}: {path.name!r} lies outside {corpus / FOLDER}; move it there"
             )
         documents.append(_document(path, fields, entry))
-    return documents
+    return _with_successors(documents)
+
+
+def _with_successors(documents: list[Document]) -> list[Document]:
+    """Return the documents, those that another one puts out of force marked as repealed by it."""
+    ended: dict[str, tuple[date, str]] = {}
+    for one in documents:
+        names = read_dates(one.title, one.text).repeals
+        if one.effective:
+            ended |= dict.fromkeys(map(_plain, names), (one.effective, one.title))
+    found = []
+    for one in documents:
+        day, successor = ended.get(_plain(one.title), (None, ""))
+        if day and (one.effective is None or one.effective < day):
+            one = replace(one, repealed=one.repealed or day, successor=successor)  # noqa: PLW2901
+        found.append(one)
+    return found
+
+
+def _plain(title: str) -> str:
+    return re.sub(r"[\s（）()]", "", title).removeprefix("中华人民共和国")
 
 
 def add_document(
@@ -80,9 +102,12 @@ def add_document(
         entries.append(entry)
     entry.update({"id": document_id, "file": name, "source": file.name})
     entry["title"] = title or str(entry.get("title", "")) or read.title
-    effective = effective or effective_date_of(read.text)
-    if effective:
-        entry["effective"] = effective
+    said = read_dates(str(entry["title"]), read.text)
+    for key, day in (("effective", effective or said.effective), ("expires", said.expires)):
+        if day:
+            entry[key] = day
+        elif kept:
+            entry.pop(key, None)
     if target.resolve() != file.resolve():
         partial = target.with_suffix(target.suffix + ".partial")
         shutil.copyfile(file, partial)

@@ -11,7 +11,7 @@ import os
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import date
 from pathlib import Path
 from typing import Annotated
@@ -315,6 +315,21 @@ def evaluate(
         _print_json(evaluation.evaluation_to_dict(result))
     else:
         print(evaluation.format_evaluation(result))
+
+
+@app.command()
+def gaps(as_json: AsJson = False) -> None:
+    """List the questions that found no answer, like ones together, the most asked first."""
+    from qa.encoder import open_encoder
+    from qa.gaps import group_gaps, read_gaps
+    from qa.terminal import print_gaps
+
+    settings = Settings.from_env(os.environ)
+    groups = group_gaps(read_gaps(settings.index), open_encoder(settings.encoder))
+    if as_json:
+        _print_json({"groups": [asdict(group) for group in groups]})
+    else:
+        print_gaps(groups)
 
 
 @app.command()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import codecs
 import re
 import zlib
-from datetime import date
 from pathlib import Path
 
 from charset_normalizer import from_bytes
@@ -121,21 +120,6 @@ def title_of(text: str) -> str:
         if match:
             return match.group(1)
     return lines[0][:80] if lines else ""
-
-
-def effective_date_of(text: str) -> date | None:
-    """Return the date from which a text says it applies: 自2020年5月1日起施行."""
-    match = re.search(
-        r"自\s*(\d{4})\s*年\s*(\d{1,2})\s*月\s*(\d{1,2})\s*日\s*起\s*(?:施行|实施|生效|执行)", text
-    )
-    return _date(*match.groups()) if match else None
-
-
-def _date(year: str, month: str, day: str) -> date | None:
-    try:
-        return date(int(year), int(month), int(day))
-    except ValueError:
-        return None
 
 
 def id_of(stem: str) -> str:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 import numpy as np
 from numpy.typing import NDArray
 
-from qa.answers import Judgement, cite, compose, quote_span, select_hits
+from qa.answers import Judgement, cite, compose, select_hits
 from qa.confidence import Calibration, features_of, judge, read_calibration
 from qa.encoder import Encoder, folder_of, open_encoder
 from qa.enrichment import load_translations
@@ -24,15 +24,22 @@ from qa.labels import label_en
 from qa.lexicon import load_lexicon
 from qa.models import Answer, Clause, Document, Hit, Language, Question, Validity
 from qa.places import is_elsewhere
+from qa.quantities import Quantity, asked_quantities, held_quantities
+from qa.quotes import asks_for_list, choose_span
 from qa.ranking import read_ranking
 from qa.references import find_references, last_article
 from qa.retriever import EXACT_SCORE, Retriever
 from qa.settings import Settings
 from qa.snapshots import Snapshot, current_id, read_snapshot
 from qa.text import language_of, normalise, numeral_of, words
-from qa.translations import translate_quote
+from qa.token_index import match_tokens
+from qa.translations import translate_quote, translated_lines
 from qa.validity import validity_of
 
+Floats = NDArray[np.float32]
+TOKENS_MET = 1.0  # beside the cosine
+QUANTITY_HELD = 0.2
+SAY_THE_SAME = 0.8  # cosine of two clauses of which the one in force comes first
 ELSEWHERE = 0.3  # most confidence in an answer from a document about another place
 
 
@@ -163,7 +170,30 @@ class Engine:
             _check(question, self._settings)
             for document_id in question.documents:
                 _document(served, document_id)
-        return served.retriever.retrieve(questions)
+        return [
+            self._current_first(served, question, hits)
+            for question, hits in zip(questions, served.retriever.retrieve(questions), strict=True)
+        ]
+
+    def _current_first(self, served: _Served, question: Question, hits: Sequence[Hit]) -> list[Hit]:
+        """Return hits with each rule not in force behind the first that is and says the same."""
+        day = question.as_of or date.today()
+        in_force = [
+            self.validity(served.documents[hit.clause.document_id], day) in ("in_force", "unknown")
+            for hit in hits
+        ]
+        found = list(hits)
+        if all(in_force) or not any(in_force) or (hits and hits[0].score >= EXACT_SCORE):
+            return found
+        vectors = self._encoder.encode_clauses([normalise(hit.clause.text) for hit in hits])
+        alike = vectors @ vectors.T >= SAY_THE_SAME
+        for n, hit in enumerate(hits):
+            others = np.flatnonzero(alike[n] & in_force) if not in_force[n] else np.zeros(0, int)
+            better = [hits[one] for one in others.tolist() if one > n]
+            if better:
+                found.remove(hit)
+                found.insert(found.index(better[0]) + 1, hit)
+        return [replace(hit, rank=rank) for rank, hit in enumerate(found, 1)]
 
     def _answer(self, served: _Served, question: Question, hits: Sequence[Hit]) -> Answer:
         language = language_of(question.text) if question.language == "auto" else question.language
@@ -174,16 +204,19 @@ class Engine:
         if not find_references(question.text) and not any(map(_has_letter, words([text])[0])):
             return compose(question, language, Judgement("no_basis", 0.0), [], [])
         day = question.as_of or date.today()
-        (vector,) = self._encoder.encode_questions([text])
-        score = functools.partial(self._likeness, vector)
+        rate = functools.partial(self._rate, *self._asked(text), asked_quantities(text))
+        whole_list = asks_for_list(text)
         citations = []
         for hit in select_hits(hits):
             document = served.documents[hit.clause.document_id]
+            translation = served.translations.get(hit.clause.id, "")
             if hit.score >= EXACT_SCORE:
                 span = _whole(hit.clause, hit.paragraph)
             else:
-                span = quote_span(hit.clause, hit.paragraph, score)
-            translation = served.translations.get(hit.clause.id, "")
+                lines = translated_lines(hit.clause, translation) if language == "en" else []
+                rated = rate(lines).tolist() if lines else ()
+                chosen = choose_span(hit.clause, rate, whole_list=whole_list, lines=rated)
+                span = chosen.start, chosen.end
             quoted = self._translate(document, hit.clause, span, translation)
             citations.append(
                 cite(
@@ -215,6 +248,24 @@ class Engine:
         (vector,) = self._encoder.encode_clauses([normalise(document.text[slice(*span)])])
         score = functools.partial(self._likeness, vector)
         return translate_quote(clause, span, translation, score)
+
+    def _asked(self, text: str) -> tuple[Floats, Floats]:
+        """Return the vector of a question, and the rows of its tokens."""
+        (vector,) = self._encoder.encode_questions([text])
+        (ids,) = self._encoder.token_ids([text])
+        return vector, self._encoder.token_vectors(ids)
+
+    def _rate(
+        self, vector: Floats, tokens: Floats, asked: Quantity, texts: Sequence[str]
+    ) -> Floats:
+        """Return how well texts answer: cosine, tokens met, and a quantity that is asked for."""
+        plain = [normalise(text) for text in texts]
+        rated: Floats = self._encoder.encode_clauses(plain) @ vector
+        ids = self._encoder.token_ids(plain)
+        rated += TOKENS_MET * match_tokens(tokens, ids, self._encoder.token_vectors)
+        if asked:
+            rated += QUANTITY_HELD * np.array([bool(held_quantities(one) & asked) for one in plain])
+        return rated
 
     def _likeness(self, vector: NDArray[np.float32], texts: Sequence[str]) -> NDArray[np.float32]:
         """Return the cosine of each text with a question."""

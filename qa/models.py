@@ -16,6 +16,7 @@ Validity = Literal["in_force", "expired", "not_yet_effective", "repealed", "unkn
 class Document:
     """One published text: its catalog entry and its cleaned text.
 
+    `successor` is the title of the rule that repealed it, where a document of the corpus says so;
     `source` is the name of the file as published; `text` is what every offset counts in.
     `path` is where it was read, and `lines[i]` the line of that file on which line i of `text`
     begins; both are empty for a document that comes out of an index.
@@ -33,6 +34,7 @@ class Document:
     effective: date | None = None
     expires: date | None = None
     repealed: date | None = None
+    successor: str = ""
     source: str = ""
     path: str = field(default="", compare=False)
     lines: tuple[int, ...] = field(default=(), compare=False, repr=False)
@@ -143,6 +145,7 @@ class Citation:
     quote_translation: str = ""
     effective: date | None = None
     expires: date | None = None
+    successor: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ class Settings:
     index: Path = Path("index")
     encoder: str = "embedded"
     enrichment: str = "on"
+    gaps: str = "on"
     max_question_chars: int = 2000
     max_top_k: int = 50
     max_upload_mb: int = 20

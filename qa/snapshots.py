@@ -45,7 +45,7 @@ from qa.vector_index import VectorIndex
 logger = logging.getLogger(__name__)
 
 # Raise it when the layout changes, or what `qa.text` makes of a text.
-FORMAT = 5
+FORMAT = 6
 FILES = (
     "documents.jsonl",
     "clauses.jsonl",

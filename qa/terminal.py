@@ -18,6 +18,7 @@ from qa.models import Answer, Citation, Clause, Hit
 if TYPE_CHECKING:  # either would load what a command may not need
     from qa.batch import BatchReport
     from qa.engine import Engine
+    from qa.gaps import Group
 
 _PIPE_WIDTH = 160
 _EXCERPT = 120
@@ -51,6 +52,21 @@ def print_answer(answer: Answer) -> None:
         _say(out, _marked(citation), indent=4)
         if citation.translation:
             _say(out, Text(citation.translation, "dim"), indent=4)
+
+
+def print_gaps(groups: Sequence[Group]) -> None:
+    """Print groups of unanswered questions, the most asked first."""
+    out = console()
+    if not groups:
+        _say(out, Text("every question so far was answered, or none was kept"))
+    for group in groups:
+        _say(out, Text(f"{group.count} × (last {group.last})", "bold"))
+        for question in group.questions[:5]:
+            _say(out, Text(question), indent=4)
+        if len(group.questions) > 5:
+            _say(out, Text(f"and {len(group.questions) - 5} more wordings", "dim"), indent=4)
+        if group.nearest:
+            _say(out, Text(f"nearest: {group.nearest}", "dim"), indent=4)
 
 
 def _say(out: Console, text: Text, indent: int = 0) -> None:

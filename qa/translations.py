@@ -16,6 +16,14 @@ _SENTENCE = re.compile(r"[^.;!?]+(?:[.;!?](?![\s)”\"]|$)[^.;!?]*)*[.;!?]*[”\
 Score = Callable[[Sequence[str]], NDArray[np.float32]]
 
 
+def translated_lines(clause: Clause, translation: str) -> list[str]:
+    """Return the line of a translation for each paragraph, none where they do not pair up."""
+    lines = [line.strip() for line in translation.splitlines() if line.strip()]
+    # A translation may begin with a line for the clause's heading.
+    extra = len(lines) - len(clause.paragraphs)
+    return lines[extra:] if extra in (0, 1) else []
+
+
 def translate_quote(clause: Clause, span: tuple[int, int], translation: str, score: Score) -> str:
     """Return what a translation, a line for each paragraph, says for a quoted span.
 

@@ -12,6 +12,8 @@ from starlette.responses import Response
 
 from qa import __version__
 from qa.errors import ClauseNotFoundError, QAError, code_of
+from qa.gaps import keep_gap
+from qa.models import Answer
 from qa.settings import Settings
 from qa.text import language_of
 from qa.web import completions, figures, requests, schemas, views
@@ -63,8 +65,14 @@ class Service:
         started = perf_counter()
         answer = engine.ask(question)
         took_ms = _since(started)
-        self._figures.count_answer(answer.status)
+        self._note(answer)
         return _json(views.answer_view(answer, took_ms))
+
+    def _note(self, answer: Answer) -> None:
+        """Count an answer, and keep a question that got none."""
+        self._figures.count_answer(answer.status)
+        if self._settings.gaps != "off":
+            keep_gap(self._settings.index, answer)
 
     async def documents(self) -> Response:
         """List every document."""
@@ -103,7 +111,7 @@ class Service:
         completions.check(asked)
         question = asked.as_question(asked.question, self._settings.max_top_k, asked.language)
         answer = self._source.current().ask(question)
-        self._figures.count_answer(answer.status)
+        self._note(answer)
         completion = completions.Completion(asked, answer)
         if asked.stream:
             return Response(completion.stream(), media_type="text/event-stream")

@@ -1,0 +1,84 @@
+"""When a text says that it applies, until when, and which rules it puts out of force."""
+
+from __future__ import annotations
+
+import calendar
+import re
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from qa.text import number_of
+
+_NUMBER = r"[\d\u3007零一二三四五六七八九十]+"
+_DAY = rf"(?P<year>{_NUMBER})\s*年\s*(?P<month>{_NUMBER})\s*月\s*(?P<day>{_NUMBER})\s*日"
+_EFFECTIVE = re.compile(rf"自\s*{_DAY}\s*起\s*(?:正式)?(?:施行|实施|生效|执行|试行)")
+_UNTIL = re.compile(
+    rf"(?:有效期|施行期限|实施期限|执行期限|试行期)\s*(?:限)?\s*(?:截?至|到|截止到?)\s*{_DAY}"
+)
+_YEARS = re.compile(rf"(?:有效期|试行期|施行期限)\s*(?:限)?\s*为?\s*(?P<years>{_NUMBER})\s*年")
+_TERM = re.compile(
+    r"[（(]\s*(?P<first>(?:19|20)\d\d)\s*年?\s*[－—–~\uff5e\-至]+\s*(?P<last>(?:19|20)\d\d)\s*年?\s*[)）]"
+)
+_REPEALED = re.compile(
+    r"(?P<rules>《[^《》]{2,80}》[^。；《》]{0,80}(?:[、，和及]\s*《[^《》]{2,80}》[^。；《》]{0,80})*)"
+    r"(?:同时|即行|予以|相应)?废止"
+)
+_TITLE = re.compile(r"《([^《》]{2,80})》")
+
+
+@dataclass(frozen=True, slots=True)
+class Dates:
+    """What a text says of its own force; None and () where it says nothing."""
+
+    effective: date | None = None
+    expires: date | None = None
+    repeals: tuple[str, ...] = ()
+
+
+def read_dates(title: str, text: str) -> Dates:
+    """Return the dates that a document's title and text give, and the titles it repeals.
+
+    >>> read_dates("某办法", "本办法自2020年5月1日起施行，有效期为两年。《旧办法》同时废止。")
+    Dates(effective=…(2020, 5, 1), expires=…(2022, 4, 30), repeals=('旧办法',))
+    """
+    effective = _last(_EFFECTIVE, text)
+    expires = _last(_UNTIL, text)
+    if expires is None and effective is not None and (match := _YEARS.search(text)):
+        expires = _years_later(effective, _value(match["years"]))
+    if expires is None and (match := _TERM.search(title)):
+        expires = date(int(match["last"]), 12, 31)
+    repeals = [
+        name
+        for match in _REPEALED.finditer(text)
+        for name in _TITLE.findall(match["rules"])
+        if name != title
+    ]
+    return Dates(effective, expires, tuple(dict.fromkeys(repeals)))
+
+
+def _last(pattern: re.Pattern[str], text: str) -> date | None:
+    """Return the last date that a pattern finds: its own clause stands at the end of a rule."""
+    found = [day for match in pattern.finditer(text) if (day := _day(match))]
+    return found[-1] if found else None
+
+
+def _day(match: re.Match[str]) -> date | None:
+    try:
+        return date(*(_value(match[name]) for name in ("year", "month", "day")))
+    except ValueError:
+        return None
+
+
+def _value(numeral: str) -> int:
+    try:
+        return number_of(numeral)
+    except ValueError:
+        return 0
+
+
+def _years_later(day: date, years: int) -> date | None:
+    """Return the last day of a term of whole years that begins on a day."""
+    if not 0 < years <= 100:
+        return None
+    last = calendar.monthrange(day.year + years, day.month)[1]
+    return day.replace(year=day.year + years, day=min(day.day, last)) - timedelta(days=1)
