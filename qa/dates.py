@@ -15,7 +15,7 @@ _EFFECTIVE = re.compile(rf"自\s*{_DAY}\s*起\s*(?:正式)?(?:施行|实施|生�
 _UNTIL = re.compile(
     rf"(?:有效期|施行期限|实施期限|执行期限|试行期)\s*(?:限)?\s*(?:截?至|到|截止到?)\s*{_DAY}"
 )
-_YEARS = re.compile(rf"(?:有效期|试行期|施行期限)\s*(?:限)?\s*为?\s*(?P<years>{_NUMBER})\s*年")
+_YEARS = re.compile(rf"(?:有效期|试行期|施行期限)\s*(?:限)?\s*为?\s*(?P<years>{_NUMBER}|两)\s*年")
 _TERM = re.compile(
     r"[（(]\s*(?P<first>(?:19|20)\d\d)\s*年?\s*[－—–~\uff5e\-至]+\s*(?P<last>(?:19|20)\d\d)\s*年?\s*[)）]"
 )
@@ -38,8 +38,8 @@ class Dates:
 def read_dates(title: str, text: str) -> Dates:
     """Return the dates that a document's title and text give, and the titles it repeals.
 
-    >>> read_dates("某办法", "本办法自2020年5月1日起施行，有效期为两年。《旧办法》同时废止。")
-    Dates(effective=…(2020, 5, 1), expires=…(2022, 4, 30), repeals=('旧办法',))
+    >>> read_dates("某办法", "本办法自2020年5月1日起施行，有效期为两年。").expires.isoformat()
+    '2022-04-30'
     """
     effective = _last(_EFFECTIVE, text)
     expires = _last(_UNTIL, text)

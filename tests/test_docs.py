@@ -42,7 +42,18 @@ def test_links_lead_somewhere(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["cleaning", "clauses", "documents", "numbering", "places", "references"]
+    "module",
+    [
+        "cleaning",
+        "clauses",
+        "dates",
+        "documents",
+        "lexicon",
+        "numbering",
+        "places",
+        "quantities",
+        "references",
+    ],
 )
 def test_examples_in_docstrings(module: str) -> None:
     """The worked examples in docstrings give what they say."""
