@@ -31,6 +31,7 @@ from qa.references import find_references, last_article
 from qa.retriever import EXACT_SCORE, Retriever
 from qa.settings import Settings
 from qa.snapshots import Snapshot, current_id, read_snapshot
+from qa.spelling import Speller
 from qa.text import language_of, normalise, numeral_of, words
 from qa.token_index import match_tokens
 from qa.translations import translate_quote, translated_lines
@@ -62,6 +63,7 @@ class Engine:
         """Serve a snapshot; callers use `open`."""
         self._settings = settings
         self._encoder = encoder
+        self._speller = Speller(encoder.words())
         self._ranking = read_ranking(folder_of(settings.encoder))
         self._served = self._serve(snapshot)
 
@@ -158,7 +160,13 @@ class Engine:
     def _serve(self, snapshot: Snapshot) -> _Served:
         return _Served(
             snapshot,
-            Retriever(snapshot, self._encoder, self._ranking, load_lexicon(self._settings.corpus)),
+            Retriever(
+                snapshot,
+                self._encoder,
+                self._ranking,
+                load_lexicon(self._settings.corpus),
+                self._speller,
+            ),
             {document.id: document for document in snapshot.documents},
             {document.id: position for position, document in enumerate(snapshot.documents)},
             load_translations(self._settings.corpus),

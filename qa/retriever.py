@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -50,6 +49,7 @@ class Retriever:
         encoder: Encoder,
         ranking: Ranking = PLAIN,
         lexicon: Lexicon | None = None,
+        speller: Speller | None = None,
     ) -> None:
         self._ranking = ranking
         self._snapshot = snapshot
@@ -59,7 +59,7 @@ class Retriever:
         # Units of a clause lie side by side: row c says where those of clause c begin.
         rows = np.arange(len(snapshot.clauses) + 1)
         self._first_units = np.searchsorted(self._unit_clauses, rows)
-        self._speller = _speller_of(encoder)
+        self._speller = speller or Speller(encoder.words())
         self.names = DocumentNames(snapshot.documents)
         self._is_front = np.zeros(len(snapshot.clauses), bool)
         for row in np.unique(snapshot.clause_documents, return_index=True)[1]:
@@ -249,12 +249,6 @@ class Retriever:
         named[[self._positions[one.id] for one in self.names.find(question.text)]] = True
         of_named: NDArray[np.bool_] = named[self._snapshot.clause_documents]
         return of_named
-
-
-@functools.lru_cache(maxsize=4)
-def _speller_of(encoder: Encoder) -> Speller:
-    """Return the speller of an encoder's words, made once however many snapshots are opened."""
-    return Speller(encoder.words())
 
 
 def _is_citation_alone(text: str, references: Sequence[Reference]) -> bool:
