@@ -42,8 +42,8 @@ def cite(
         document_id=document.id,
         title=document.title,
         title_en=document.title_en,
-        label=label_of(clause, paragraph),
-        label_en=label_en(clause, paragraph),
+        label=label_of(clause, paragraph, hit.item),
+        label_en=label_en(clause, paragraph, hit.item),
         path=clause.path,
         quote=document.text[start:end],
         start=start,
@@ -60,10 +60,12 @@ def cite(
 
 
 def select_hits(hits: Sequence[Hit]) -> list[Hit]:
-    """Return the hits to cite: the best, and those that come close to it."""
+    """Return the hits to cite: the best and those that come close to it, or all that are named."""
     if not hits:
         return []
     best = hits[0].score
+    if not hits[0].evidence:
+        return [hit for hit in hits if not hit.evidence]
     return [hit for hit in hits[:MOST_CITED] if hit.score >= MORE_SHARE * best]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 import numpy as np
@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from qa.answers import Judgement, cite, compose, select_hits
 from qa.confidence import Calibration, features_of, judge, read_calibration
+from qa.cross_references import CrossReference, find_cross_references
+from qa.document_names import names_of
 from qa.encoder import Encoder, folder_of, open_encoder
 from qa.enrichment import load_translations
 from qa.errors import (
@@ -27,7 +29,8 @@ from qa.places import is_elsewhere
 from qa.quantities import Quantity, asked_quantities, held_quantities
 from qa.quotes import asks_for_list, choose_span
 from qa.ranking import read_ranking
-from qa.references import find_references, last_article
+from qa.references import find_references
+from qa.resolution import Target, last_article, span_of
 from qa.retriever import EXACT_SCORE, Retriever
 from qa.settings import Settings
 from qa.snapshots import Snapshot, current_id, read_snapshot
@@ -54,6 +57,7 @@ class _Served:
     positions: Mapping[str, int]
     translations: Mapping[str, str]
     calibration: Calibration
+    crossing: dict[str, dict[str, list[CrossReference]]] = field(default_factory=dict)
 
 
 class Engine:
@@ -140,6 +144,39 @@ class Engine:
             raise ClauseNotFoundError(f"there is no clause {clause_id[:120]!r}; {cure}")
         return served.snapshot.clauses[row]
 
+    def cross_references(self, clause_id: str) -> list[CrossReference]:
+        """Return what a clause refers to; raises ClauseNotFoundError."""
+        clause = self.clause(clause_id)
+        return self._crossing(self._served, clause.document_id).get(clause_id, [])
+
+    def cited_by(self, clause_id: str) -> list[str]:
+        """Return the ids of the clauses that refer to a clause; raises ClauseNotFoundError."""
+        served, own = self._served, self.clause(clause_id).document_id
+        names = [name for name in names_of(served.documents[own]) if len(name) > 3]
+        others = [
+            one.id
+            for one in served.documents.values()
+            if one.id == own or any(name in one.text for name in names)
+        ]
+        return [
+            citing
+            for document_id in others
+            for citing, found in self._crossing(served, document_id).items()
+            if citing != clause_id and any(one.clause_id == clause_id for one in found)
+        ]
+
+    def _crossing(self, served: _Served, document_id: str) -> dict[str, list[CrossReference]]:
+        """Return what each clause of a document refers to, found once for each snapshot."""
+        if document_id not in served.crossing:
+            named = functools.partial(_id_of_name, served)
+            clauses_of = functools.cache(functools.partial(_clauses, served))
+            served.crossing[document_id] = {
+                clause.id: found
+                for clause in clauses_of(document_id)
+                if (found := find_cross_references(clause, named, clauses_of))
+            }
+        return served.crossing[document_id]
+
     def translation(self, clause_id: str) -> str:
         """Return the reference translation of a clause, "" where there is none."""
         return self._served.translations.get(clause_id, "")
@@ -219,7 +256,7 @@ class Engine:
             document = served.documents[hit.clause.document_id]
             translation = served.translations.get(hit.clause.id, "")
             if hit.score >= EXACT_SCORE:
-                span = _whole(hit.clause, hit.paragraph)
+                span = span_of(hit.clause, hit.paragraph, hit.item)
             else:
                 lines = translated_lines(hit.clause, translation) if language == "en" else []
                 rated = rate(lines).tolist() if lines else ()
@@ -238,14 +275,16 @@ class Engine:
             )
         if not citations:
             return compose(question, language, Judgement("no_basis", 0.0), [], [])
+        notes: list[str] = []
         if hits[0].score >= EXACT_SCORE:
             judgement = Judgement("answered", 1.0)
+            notes = _notes_of(served, served.retriever.cited(question), language)
         else:
             judgement = judge(features_of(text, hits), language_of(text), served.calibration)
             best = served.documents[hits[0].clause.document_id]
             if judgement.status == "answered" and is_elsewhere(question.text, best.text):
                 judgement = Judgement("closest", min(judgement.confidence, ELSEWHERE))
-        return compose(question, language, judgement, citations, [])
+        return compose(question, language, judgement, citations, notes)
 
     def _translate(
         self, document: Document, clause: Clause, span: tuple[int, int], translation: str
@@ -287,13 +326,6 @@ def _has_letter(word: str) -> bool:
     return any(map(str.isalpha, word))
 
 
-def _whole(clause: Clause, paragraph: int) -> tuple[int, int]:
-    if paragraph:
-        one = clause.paragraphs[paragraph - 1]
-        return one.start, one.end
-    return clause.start, clause.end
-
-
 def _check(question: Question, settings: Settings) -> None:
     if not question.text.strip():
         raise QuestionError("the question is empty; write one, in Chinese or English")
@@ -316,6 +348,36 @@ def _document(served: _Served, document_id: str) -> Document:
 def _clauses(served: _Served, document_id: str) -> tuple[Clause, ...]:
     _document(served, document_id)
     return tuple(served.snapshot.clauses_of(served.positions[document_id]))
+
+
+def _notes_of(served: _Served, targets: Sequence[Target], language: Language) -> list[str]:
+    """Return what to say of articles cited by number: a part that is not there, several rules."""
+    notes = []
+    for one in targets:
+        if not one.has_all:
+            count = len(one.clause.paragraphs)
+            notes.append(
+                f"{one.clause.label}没有所问的款或项：该条共{numeral_of(count)}款，现引全条。"
+                if language == "zh"
+                else f"{label_en(one.clause)} has no such paragraph or item: it has {count} "
+                f"paragraph{'s' if count != 1 else ''}; the whole is quoted."
+            )
+    ids = dict.fromkeys(one.clause.document_id for one in targets)
+    if len(ids) > 1 and len({one.clause.key for one in targets}) == 1:
+        titles = [served.documents[one].title for one in ids]
+        notes.append(
+            "未指明文件；有此条的文件：" + "".join(f"《{title}》" for title in titles)
+            if language == "zh"
+            else "No document was named; these have it: " + ", ".join(f"《{t}》" for t in titles)
+        )
+    return notes
+
+
+def _id_of_name(served: _Served, name: str) -> str:
+    """Return the id of the document with exactly this name, "" where none or several have it."""
+    places = [some for start, some in served.retriever.names.find_at(name) if start == 0]
+    whole = [one for some in places for one in some if normalise(name) in names_of(one)]
+    return whole[0].id if len(whole) == 1 else ""
 
 
 def _missing_article(served: _Served, question: Question, language: Language) -> str:

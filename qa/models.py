@@ -87,7 +87,8 @@ class Clause:
 class Reference:
     """Where a text names an article: its numbers (25, or 25 and 1 for 第二十五条之一), its span.
 
-    `paragraph` and `item` are 0 where none is named.
+    `paragraph` and `item` are 0 where none is named. `outline` says that the numbers are those of
+    headings one below the other, as in 二（四）8.
     """
 
     numbers: tuple[int, ...]
@@ -95,6 +96,7 @@ class Reference:
     item: int
     start: int
     end: int
+    outline: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +116,7 @@ class Hit:
     """One clause found for a question: rank from 1, score higher is better.
 
     `paragraph` is the number of the 款 that matched best, 0 where the whole clause did;
+    `item` the label of the item that was asked for by its number;
     `evidence` what the score was made of (qa.ranking), () for a clause that was named.
     """
 
@@ -121,6 +124,7 @@ class Hit:
     score: float
     rank: int
     paragraph: int = 0
+    item: str = ""
     evidence: tuple[float, ...] = field(default=(), compare=False, repr=False)
 
 

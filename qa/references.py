@@ -1,43 +1,86 @@
-"""Text → the articles, paragraphs and items that it names: 第二十五条第二款, Art. 25(2)."""
+"""Text → the articles, paragraphs and items that it names: 第二十五条第二款, Art. 25(2).
+
+Lists and ranges give a reference for each: 第三条至第五条、第八条; Articles 3 to 5 and 8.
+"""
 
 from __future__ import annotations
 
-import functools
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator
 
-from qa.models import Clause, Document, Reference
-from qa.numbering import NUMERAL, Level, opening_of
-from qa.text import normalise, number_of
+from qa.models import Reference
+from qa.numbering import NUMERAL
+from qa.text import number_of
 
-_CHINESE = re.compile(
-    rf"第\s*(?P<article>{NUMERAL})\s*条(?:\s*之\s*(?P<sub>[一二三四五六七八九十\d]+))?"
-    rf"(?:\s*第?\s*(?P<paragraph>{NUMERAL})\s*款)?"
-    rf"(?:\s*第?\s*[（(]?\s*(?P<item>{NUMERAL})\s*[)）]?\s*[项目])?"
+MOST = 50  # references that one text may bring
+_ROMAN = {"I": 1, "V": 5, "X": 10, "L": 50}
+_ORDINALS = (
+    *("first", "second", "third", "fourth", "fifth"),
+    *("sixth", "seventh", "eighth", "ninth", "tenth"),
 )
-_SHORT = re.compile(r"(?<=[例法定案见则程])\s*(?P<article>\d{1,4})\s*条")
-_ENGLISH = re.compile(
-    r"\bart(?:icle|\.)?\s*(?P<article>\d{1,4})(?:-(?P<sub>\d+))?(?:\s*\((?P<paragraph>\d{1,2})\))?"
-    r"(?:\s*,?\s*(?:paragraph|para\.?)\s*(?P<spelled>\d{1,2}))?"
-    r"(?:\s*,?\s*(?:item|subparagraph)\s*\(?(?P<item>\d{1,2})\)?)?",
+
+_TO = r"(?:[-－—–~\uff5e]|至|到)"
+_AND = r"(?:[、,，]|和|及|与|或)"
+_SEP = rf"\s*(?:{_TO}|{_AND})\s*"
+_BRACKETED = rf"[（(]?\s*{NUMERAL}\s*[）)]?"
+_ARTICLES = (
+    rf"第\s*(?P<articles>{NUMERAL}(?:{_SEP}(?:第\s*)?{NUMERAL})*)\s*条"
+    rf"(?:\s*之\s*(?P<sub>[一二三四五六七八九十\d]+))?"
+)
+_PARAGRAPHS = rf"(?:\s*的?\s*第?\s*(?P<paragraphs>{NUMERAL}(?:\s*款?{_SEP}第?\s*{NUMERAL})*)\s*款)?"
+_ITEMS = rf"(?:\s*的?\s*第?\s*(?P<items>{_BRACKETED}(?:\s*项?{_SEP}第?\s*{_BRACKETED})*)\s*[项目])?"
+_CHINESE = re.compile(_ARTICLES + _PARAGRAPHS + _ITEMS)
+_SAME = re.compile(r"(?P<same>[同该]条)\s*(?=第)" + _PARAGRAPHS + _ITEMS)
+_SHORT = re.compile(
+    rf"(?<=[例法定案见则程])\s*(?P<articles>\d{{1,4}}(?:{_SEP}\d{{1,4}})*)\s*条"
+    + _PARAGRAPHS
+    + _ITEMS
+)
+_BARE = re.compile(r"^\s*(?P<articles>\d{1,4})\s*条" + _PARAGRAPHS + _ITEMS)
+_TASK = re.compile(rf"第\s*(?P<articles>{NUMERAL})\s*[项个]?\s*(?:重点|主要)?(?:任务|措施|工作)")
+_POINT = re.compile(
+    r"(?:第\s*)?(?P<part>[一二三四五六七八九十]+)\s*(?:部分|、)?\s*(?:的?第)?\s*"
+    r"[（(]\s*(?P<group>[一二三四五六七八九十]+)\s*[）)]\s*(?:[条点]|部分)?\s*(?:第?\s*(?P<point>\d{1,3}))?"
+)
+
+_EN_TO = r"(?:\s*[-–—]\s*|\s+(?:to|through)\s+)"
+_EN_SEP = rf"(?:{_EN_TO}|\s*,\s*(?:and\s+)?|\s+and\s+|\s*&\s*)"
+_EN_PARAGRAPHS = (
+    rf"(?:\s*\((?P<paragraphs>\d{{1,2}})\)|\s*,?\s*(?:paragraphs?|paras?\.?)\s*"
+    rf"(?P<spelled>\d{{1,2}}(?:{_EN_SEP}\d{{1,2}})*)(?![\d)]))?"
+)
+_EN_ITEMS = (
+    r"(?:\s*\((?P<items>\d{1,2})\)|\s*,?\s*(?:items?|sub-?paragraphs?|points?)\s*"
+    rf"(?P<listed>\(?\d{{1,2}}\)?(?:{_EN_SEP}\(?\d{{1,2}}\)?)*))?"
+)
+_ONE = re.compile(
+    r"\b(?:article|art\.?)\s*(?P<articles>\d{1,4})(?:-(?P<sub>\d{1,2}))?\b"
+    + _EN_PARAGRAPHS
+    + _EN_ITEMS,
     re.IGNORECASE,
 )
-_ENGLISH_BEFORE = re.compile(
-    r"\b(?:paragraph|para\.?)\s*(?P<paragraph>\d{1,2})\s*(?:of|,)?\s*(?:the\s+)?art(?:icle|\.)?\s*(?P<article>\d{1,4})\b",
+_MANY = re.compile(
+    rf"\b(?:articles|arts\.?)\s*(?P<articles>\d{{1,4}}(?:{_EN_SEP}\d{{1,4}})*)\b", re.IGNORECASE
+)
+_BEFORE = re.compile(
+    r"\b(?:(?:item|point|subparagraph)\s*\(?(?P<items>\d{1,2})\)?,?\s*(?:of|in|,)?\s*)?"
+    r"(?:(?:the\s+)?(?:(?:paragraphs?|paras?\.?)\s*(?P<paragraphs>\d{1,2})"
+    rf"|(?P<ordinal>{'|'.join(_ORDINALS)}|\d(?:st|nd|rd|th))\s+paragraph))"
+    r"\s*(?:of|in|,)?\s*(?:the\s+)?(?:article|art\.?)\s*(?P<articles>\d{1,4})\b",
     re.IGNORECASE,
 )
-_PATTERNS = (_ENGLISH_BEFORE, _CHINESE, _SHORT, _ENGLISH)
-_REGION = re.compile(r"^(?:中华人民共和国|[^市省区]{2,6}(?:省|市|自治区))")
-# What people call a document that is the only one of its kind.
-KIND_WORDS = {
-    "行动方案": ("行动方案", "action plan"),
-    "条例": ("条例", "regulation"),
-    "意见": ("意见", "opinion"),
-    "办法": ("办法", "measures"),
-    "规定": ("规定", "provisions"),
-    "规划": ("规划",),
-    "法": ("本法", "该法", "law"),
-}
+_ITEM_BEFORE = re.compile(
+    r"\b(?:item|point|subparagraph)\s*\(?(?P<items>\d{1,2})\)?,?\s*(?:of|in)\s+(?:the\s+)?"
+    r"(?:article|art\.?)\s*(?P<articles>\d{1,4})\b",
+    re.IGNORECASE,
+)
+_PART = re.compile(
+    r"\bpart\s+(?P<part>[IVXL]+|\d{1,2})\b(?:,?\s*\((?P<group>\d{1,2})\))?(?:,?\s*(?P<point>\d{1,3})\b)?",
+    re.IGNORECASE,
+)
+_PATTERNS = (
+    *(_BEFORE, _ITEM_BEFORE, _MANY, _ONE, _CHINESE, _SAME, _SHORT, _BARE, _TASK, _POINT, _PART),
+)
 
 
 def find_references(text: str) -> list[Reference]:
@@ -46,114 +89,80 @@ def find_references(text: str) -> list[Reference]:
     >>> [(one.numbers, one.paragraph) for one in find_references("第五十八条第二款和 Art. 25(2)")]
     [((58,), 2), ((25,), 2)]
     """
-    found: dict[int, Reference] = {}
+    matches: list[re.Match[str]] = []
     for pattern in _PATTERNS:
         for match in pattern.finditer(text):
-            if any(one.start < match.end() and match.start() < one.end for one in found.values()):
-                continue
-            reference = _reference(match)
-            if reference is not None:
-                found[match.start()] = reference
-    return [found[start] for start in sorted(found)]
+            if all(match.end() <= one.start() or one.end() <= match.start() for one in matches):
+                matches.append(match)
+    found: list[Reference] = []
+    previous: re.Match[str] | None = None
+    for match in sorted(matches, key=lambda one: one.start()):
+        try:
+            made = list(_references(match, found))
+        except ValueError:
+            continue
+        if previous is not None and found and made:
+            between = text[previous.end() : match.start()].strip()
+            if re.fullmatch(_TO, between) or between in ("to", "through"):
+                made = [*_filled(found[-1], made[0]), *made]
+        found += made
+        previous = match
+    return found[:MOST]
 
 
-def _reference(match: re.Match[str]) -> Reference | None:
+def _references(match: re.Match[str], before: list[Reference]) -> Iterator[Reference]:
+    """Yield the references of one match; raises ValueError where a numeral is none."""
     groups = {name: value for name, value in match.groupdict().items() if value}
-    try:
-        numbers = {name: number_of(value) for name, value in groups.items()}
-    except ValueError:
-        return None
-    article = (numbers["article"], numbers["sub"]) if "sub" in numbers else (numbers["article"],)
-    paragraph = numbers.get("paragraph", numbers.get("spelled", 0))
-    return Reference(article, paragraph, numbers.get("item", 0), match.start(), match.end())
+    span = match.span()
+    if "part" in groups:
+        parts = (groups.get(name) for name in ("part", "group", "point"))
+        yield Reference(tuple(_number(part) for part in parts if part), 0, 0, *span, outline=True)
+        return
+    if "same" in groups:
+        if not before or not ({"paragraphs", "items"} & groups.keys()):
+            return
+        articles = [before[-1].numbers]
+    else:
+        articles = [(number,) for number in _numbers(groups["articles"])]
+    if "sub" in groups:
+        articles = [(*one, number_of(groups["sub"])) for one in articles]
+    paragraphs = _numbers(groups.get("paragraphs", groups.get("spelled", "")))
+    if "ordinal" in groups:
+        said = groups["ordinal"].lower()
+        paragraphs = [_ORDINALS.index(said) + 1 if said in _ORDINALS else int(said[0])]
+    items = _numbers(groups.get("items", groups.get("listed", "")))
+    for article in articles:
+        for paragraph in paragraphs or [0]:
+            for item in items or [0]:
+                yield Reference(article, paragraph, item, *span)
 
 
-class DocumentNames:
-    """The names of documents, so that those that a question names are found at once."""
-
-    def __init__(self, documents: Sequence[Document]) -> None:
-        """Take in the names of documents: titles, short names, kinds that are the only ones."""
-        self._documents = documents
-        # Names by their first two characters, so that few are compared at each place of a text.
-        self._names: dict[str, list[tuple[str, int]]] = {}
-        for place, document in enumerate(documents):
-            for name in names_of(document):
-                self._names.setdefault(name[:2], []).append((name, place))
-        self._kinds: list[tuple[tuple[str, ...], int]] = []
-        for kind, words in KIND_WORDS.items():
-            of_kind = [n for n, one in enumerate(documents) if _bare(one.title).endswith(kind)]
-            if len(of_kind) == 1:
-                self._kinds.append((words, of_kind[0]))
-
-    def find(self, text: str) -> list[Document]:
-        """Return the documents that a question names by title, short name or kind.
-
-        The longest name wins; a kind (条例) counts where only one document is of that kind.
-        """
-        said = normalise(text)
-        longest, found = 0, set[int]()
-        for start in range(len(said) - 1):
-            for name, place in self._names.get(said[start : start + 2], ()):
-                if len(name) >= longest and said.startswith(name, start):
-                    found = found | {place} if len(name) == longest else {place}
-                    longest = len(name)
-        if found:
-            return [self._documents[place] for place in sorted(found)]
-        for words, place in self._kinds:
-            if any(word in said for word in words):
-                return [self._documents[place]]
+def _filled(first: Reference, last: Reference) -> list[Reference]:
+    """Return the articles between two that a range names."""
+    if len(first.numbers) != 1 or len(last.numbers) != 1:
         return []
+    between = range(first.numbers[0] + 1, min(last.numbers[0], first.numbers[0] + MOST))
+    return [Reference((number,), 0, 0, first.start, last.end) for number in between]
 
 
-def names_of(document: Document) -> tuple[str, ...]:
-    """Return the normalised names of a document: title, its short forms, English title, aliases."""
-    return _names(document.title, document.title_en, document.aliases)
+def _numbers(text: str) -> list[int]:
+    """Return the numbers of a list with its ranges: 三至五、八 → 3, 4, 5, 8."""
+    found: list[int] = []
+    after_range = False
+    for piece in re.findall(rf"{NUMERAL}|{_TO}|\bto\b|\bthrough\b", text):
+        if re.fullmatch(rf"{_TO}|to|through", piece):
+            after_range = bool(found)
+            continue
+        number = number_of(piece)
+        if after_range:
+            found += range(found[-1] + 1, min(number, found[-1] + MOST))
+        found.append(number)
+        after_range = False
+    return found
 
 
-@functools.lru_cache(maxsize=10_000)
-def _names(title: str, title_en: str, aliases: tuple[str, ...]) -> tuple[str, ...]:
-    bare = _bare(title)
-    names = [title, bare, _REGION.sub("", bare), title_en, *aliases]
-    return tuple(
-        normalise(name)
-        for name in dict.fromkeys(names)
-        if len(name) >= 3 or (len(name) == 2 and name[-1] in "法典")
-    )
-
-
-def _bare(title: str) -> str:
-    """Return a title without what stands in brackets at its end."""
-    return re.sub(r"[（(][^（）()]*[）)]$", "", title).strip()
-
-
-def resolve(reference: Reference, clauses: Sequence[Clause]) -> list[Clause]:
-    """Return the clauses of one document that a reference means, none where it has no such one.
-
-    An article by its key; in a document without articles, a point by its own running number.
-    """
-    key = key_of(reference)
-    exact = [clause for clause in clauses if clause.key == key and is_article(clause)]
-    if exact or any(is_article(clause) for clause in clauses):
-        return exact
-    points = [
-        clause for clause in clauses if re.fullmatch(rf"(?:\d+\.)+{re.escape(key)}", clause.key)
-    ]
-    # Points numbered 1, 2, 3 through the whole document come before those under one heading.
-    running = [clause for clause in points if clause.label.endswith(key)] or points
-    return running if len(running) == 1 else []
-
-
-def key_of(reference: Reference) -> str:
-    """Return the key of the article that a reference means: 25, or 25-1 for 第二十五条之一."""
-    return "-".join(map(str, reference.numbers))
-
-
-def is_article(clause: Clause) -> bool:
-    """Return whether a clause is an article: 第…条 or Article N."""
-    return opening_of(clause.label).level is Level.ARTICLE
-
-
-def last_article(clauses: Sequence[Clause]) -> int:
-    """Return the highest article number among clauses, 0 where there are no articles."""
-    numbers = [int(clause.key) for clause in clauses if clause.key.isdigit() and is_article(clause)]
-    return max(numbers, default=0)
+def _number(text: str) -> int:
+    if text.upper().strip("IVXL"):
+        return number_of(text)
+    values = [_ROMAN[letter] for letter in text.upper()]
+    return sum(-a if a < b else a for a, b in zip(values, [*values[1:], 0], strict=True))

@@ -8,12 +8,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from qa.document_names import DocumentNames
 from qa.encoder import Encoder
 from qa.lexicon import Concept, Lexicon
 from qa.models import Clause, Document, Hit, Question, Reference
 from qa.quantities import asked_quantities
 from qa.ranking import COMPLETE, NAMES, PLAIN, Ranking
-from qa.references import DocumentNames, find_references, is_article, key_of, resolve
+from qa.references import find_references
+from qa.resolution import Target, is_article, key_of, resolve, target_of
 from qa.snapshots import Snapshot
 from qa.spelling import Speller
 from qa.statutes import FRONT_KEY
@@ -74,7 +76,8 @@ class Retriever:
         found: list[list[Hit]] = []
         for question, text, vector, ids in zip(questions, texts, vectors, tokens, strict=True):
             exact = self._cited(question)
-            searched = self._search(question, text, vector, ids)
+            alone = exact and _is_citation_alone(question.text, find_references(question.text))
+            searched = [] if alone else self._search(question, text, vector, ids)
             taken = {hit.clause.id for hit in exact}
             hits = [*exact, *(hit for hit in searched if hit.clause.id not in taken)]
             found.append(
@@ -97,23 +100,35 @@ class Retriever:
         allowed: NDArray[np.bool_] = kept[self._snapshot.clause_documents]
         return allowed
 
-    def _cited(self, question: Question) -> list[Hit]:
-        """Return the clauses that the question names by their numbers."""
+    def cited(self, question: Question) -> list[Target]:
+        """Return what the question names by numbers, in its order, each clause part once."""
         references = find_references(question.text)
         if not references:
             return []
         documents = [one for one in self._snapshot.documents if _passes(one, question)]
-        named = [one for one in self.names.find(question.text) if _passes(one, question)]
-        if not named and len(documents) > 1 and not _is_citation_alone(question.text, references):
+        places = [
+            (start, passing)
+            for start, some in self.names.find_at(question.text)
+            if (passing := [one for one in some if _passes(one, question)])
+        ]
+        if not places and len(documents) > 1 and not _is_citation_alone(question.text, references):
             # Said in passing, of a document that is not named: no way to know whose article.
             return []
-        hits = []
+        targets: dict[tuple[str, int, str], Target] = {}
         for reference in references:
+            before = [some for start, some in places if start < reference.start]
+            named = before[-1] if before else [one for _, some in places[:1] for one in some]
             for document in named or documents:
                 for clause in self._resolve(reference, document, bool(named)):
-                    is_there = reference.paragraph <= len(clause.paragraphs)
-                    hits.append(Hit(clause, EXACT_SCORE, 1, reference.paragraph * is_there))
-        return hits[:MOST_CITED]
+                    target = target_of(reference, clause)
+                    targets.setdefault((clause.id, target.paragraph, target.item), target)
+        return list(targets.values())[:MOST_CITED]
+
+    def _cited(self, question: Question) -> list[Hit]:
+        """Return the clauses that the question names by their numbers."""
+        return [
+            Hit(one.clause, EXACT_SCORE, 1, one.paragraph, one.item) for one in self.cited(question)
+        ]
 
     def _resolve(self, reference: Reference, document: Document, named: bool) -> list[Clause]:
         """Return the clauses of a document that a reference means.
@@ -122,7 +137,7 @@ class Retriever:
         """
         clauses = self._snapshot.clauses
         row = clauses.row_of(f"{document.id}#{key_of(reference)}")
-        if row is not None and is_article(clauses[row]):
+        if not reference.outline and row is not None and is_article(clauses[row]):
             return [clauses[row]]
         if not named:
             return []
@@ -139,7 +154,7 @@ class Retriever:
         rows, scores, evidence = found.rows[best], scores[best], found.matrix[best]
         paragraphs = self._paragraphs(rows, vector)
         return [
-            Hit(self._snapshot.clauses[row], score, 0, paragraph, tuple(pieces))
+            Hit(self._snapshot.clauses[row], score, 0, paragraph, evidence=tuple(pieces))
             for row, score, paragraph, pieces in zip(
                 rows.tolist(), scores.tolist(), paragraphs, evidence.tolist(), strict=True
             )

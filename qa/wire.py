@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from datetime import date
 
+from qa.cross_references import CrossReference
 from qa.engine import Engine
+from qa.labels import label_of
 from qa.models import Answer, Citation, Clause, Document, Hit, Paragraph
 
 
@@ -72,6 +74,29 @@ def clause_to_dict(engine: Engine, clause: Clause) -> dict[str, object]:
         "translation": engine.translation(clause.id) or None,
         "paragraphs": [_paragraph_to_dict(paragraph) for paragraph in clause.paragraphs],
     }
+
+
+def crossing_to_dict(engine: Engine, clause: Clause) -> dict[str, object]:
+    """Return what a clause refers to, and the ids of the clauses that refer to it."""
+    cites = [
+        {
+            "start": one.start,
+            "end": one.end,
+            "text": clause.text[one.start - clause.start : one.end - clause.start],
+            "document_id": one.document_id,
+            "clause_id": one.clause_id or None,
+            "label": _label(engine, one),
+            "paragraph": one.paragraph or None,
+        }
+        for one in engine.cross_references(clause.id)
+    ]
+    return {"cites": cites, "cited_by": engine.cited_by(clause.id)}
+
+
+def _label(engine: Engine, found: CrossReference) -> str:
+    if not found.clause_id:
+        return engine.document(found.document_id).title
+    return label_of(engine.clause(found.clause_id), found.paragraph, found.item)
 
 
 def split_to_dict(clause: Clause) -> dict[str, object]:

@@ -121,7 +121,13 @@ def _add_routes(app: FastAPI, service: Service) -> None:
         "documents",
         *ID_FAILURES,
     )
-    get("/v1/clauses/{clause_id:path}", service.clause, schemas.Clause, "documents", *ID_FAILURES)
+    get(
+        "/v1/clauses/{clause_id:path}",
+        service.clause,
+        schemas.ClauseAndCites,
+        "documents",
+        *ID_FAILURES,
+    )
     post(
         "/v1/chat/completions",
         service.chat,

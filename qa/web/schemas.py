@@ -45,6 +45,25 @@ class Clause(BaseModel):
     paragraphs: list[Paragraph]
 
 
+class Cite(BaseModel):
+    """A place of a clause that refers to another clause, or to a document as a whole."""
+
+    start: int
+    end: int
+    text: Annotated[str, Field(examples=["依照第二十五条"])]
+    document_id: str
+    clause_id: str | None
+    label: str
+    paragraph: int | None
+
+
+class ClauseAndCites(Clause):
+    """One clause, what it refers to, and which clauses refer to it."""
+
+    cites: list[Cite]
+    cited_by: list[str]
+
+
 class Document(BaseModel):
     """One document of the corpus; a date that is not known is null."""
 

@@ -10,7 +10,7 @@ from pydantic_core import to_json
 from starlette.requests import Request
 from starlette.responses import Response
 
-from qa import __version__
+from qa import __version__, wire
 from qa.errors import ClauseNotFoundError, QAError, code_of
 from qa.gaps import keep_gap
 from qa.models import Answer
@@ -100,7 +100,11 @@ class Service:
                 f"{clause_id!r} is no clause id; one is made of a document id, # and a key, "
                 "and a URL writes the # as %23"
             )
-        return _json(views.clause_view(engine, engine.clause(clause_id)))
+        clause = engine.clause(clause_id)
+        return _json(
+            views.clause_view(engine, clause).model_dump(mode="json")
+            | wire.crossing_to_dict(engine, clause)
+        )
 
     async def chat(self, request: Request) -> Response:
         """Answer the last user message, in the form of OpenAI's chat completions.
