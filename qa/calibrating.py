@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from qa.confidence import Calibration, Sample, calibration_error, features_of, fit, judge
+from qa.confidence import Calibration, Sample, calibration_error, fit, judge
 from qa.engine import Engine
 from qa.errors import CorpusError
 from qa.evaluation import OUT_OF_SCOPE, is_right, read_labelled
@@ -49,7 +49,7 @@ def read_samples(engine: Engine, path: Path) -> list[Sample]:
             right = any(is_right(hit, labelled) for hit in hits[:RIGHT])
             answerable = labelled.kind != OUT_OF_SCOPE
             language = language_of(labelled.question)
-            features = features_of(labelled.question, hits)
+            features = engine.features(question, hits)
             samples.append(Sample(language, features, right and answerable, answerable))
     return samples
 

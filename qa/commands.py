@@ -19,7 +19,7 @@ from typing import Annotated
 import typer
 
 from qa import __version__
-from qa.errors import QAError
+from qa.errors import CorpusError, QAError
 from qa.models import AnswerLanguage, Document, Question
 from qa.settings import Settings
 
@@ -318,6 +318,29 @@ def evaluate(
 
 
 @app.command()
+def verify(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="- for standard input.")],
+    as_of: AsOf = "",
+    as_json: AsJson = False,
+) -> None:
+    """Check the citations, quotations and numbers of a draft against the documents."""
+    from qa.engine import Engine
+    from qa.terminal import print_verification
+    from qa.wire import verification_to_dict
+
+    text = _read_draft(file)
+    engine = Engine.open(Settings.from_env(os.environ))
+    started = time.perf_counter()
+    checked = engine.verify(text, _day(as_of, "--as-of"))
+    if as_json:
+        took_ms = round((time.perf_counter() - started) * 1000, 2)
+        _print_json(verification_to_dict(checked, text, took_ms))
+    else:
+        print_verification(checked, text)
+    raise typer.Exit(0 if checked.verdict == "verified" else SOME_FAILED)
+
+
+@app.command()
 def gaps(as_json: AsJson = False) -> None:
     """List the questions that found no answer, like ones together, the most asked first."""
     from qa.encoder import open_encoder
@@ -397,6 +420,19 @@ def _warn_of_gaps(document: Document) -> None:
 
     for gap in find_gaps(document, split_clauses(document)):
         _complain(f"warning: {gap}")
+
+
+def _read_draft(file: str) -> str:
+    """Return the text of a file, or of standard input for -; raises CorpusError."""
+    if file == "-":
+        return sys.stdin.buffer.read().decode("utf-8", "replace")
+    if not Path(file).is_file():
+        raise CorpusError(
+            f"{file}: there is no such file; name a text file, or - for standard input"
+        )
+    from qa.documents import decode
+
+    return decode(Path(file).read_bytes(), file)
 
 
 def _day(text: str, option: str) -> date | None:

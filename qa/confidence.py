@@ -20,13 +20,13 @@ from numpy.typing import NDArray
 from qa.answers import Judgement
 from qa.errors import EncoderError
 from qa.models import Hit, Language
-from qa.quantities import asked_quantities
+from qa.quantities import asked_quantities, held_quantities
 from qa.ranking import NAMES
 from qa.text import normalise
 
 FILE = "confidence.json"
 OF_HIT = ("likeness", "whole", "coverage", "match", "close", "echo")
-FEATURES = ("one", *OF_HIT, "margin", "lacks")
+FEATURES = ("one", *OF_HIT, "margin", "lacks", "unquoted")
 SHARE_ANSWERED = 0.1  # of the questions without an answer, how many may come back answered
 SHARE_DROPPED = 0.02  # of the questions with an answer, how many may come back without any clause
 _PLACES = tuple(NAMES.index(name) for name in OF_HIT)
@@ -45,7 +45,7 @@ class Calibration:
 
 # What holds for an encoder that nothing was fitted for: its cosine and the words in common.
 PLAIN = Calibration(
-    MappingProxyType(dict.fromkeys(_EVERY, (-4.0, 4.0, 0.0, 3.0, 3.0, 0.0, 0.0, 2.0, -1.0))),
+    MappingProxyType(dict.fromkeys(_EVERY, (-4.0, 4.0, 0.0, 3.0, 3.0, 0.0, 0.0, 2.0, -0.5, -0.5))),
     answered=0.6,
     closest=0.25,
 )
@@ -64,14 +64,19 @@ class Sample:
     answerable: bool
 
 
-def features_of(question: str, hits: Sequence[Hit]) -> tuple[float, ...]:
-    """Return FEATURES of the first hit: evidence, lead over the second, a quantity it lacks."""
+def features_of(question: str, hits: Sequence[Hit], quote: str) -> tuple[float, ...]:
+    """Return FEATURES of the first hit, and of what is quoted of it.
+
+    Its evidence, its lead over the second, and whether the question asks for a quantity that the
+    clause lacks, or that the quote does.
+    """
     first = hits[0]
     margin = first.score - hits[1].score if len(hits) > 1 else first.score
-    asks = bool(asked_quantities(normalise(question)))
-    lacks = asks and not first.evidence[_QUANTITY]
+    asked = asked_quantities(normalise(question))
+    lacks = bool(asked) and not first.evidence[_QUANTITY]
+    unquoted = bool(asked) and not asked & held_quantities(normalise(quote))
     evidence = (first.evidence[place] for place in _PLACES)
-    return (1.0, *evidence, min(margin, 1.0), float(lacks))
+    return (1.0, *evidence, min(margin, 1.0), float(lacks), float(unquoted))
 
 
 def judge(features: Sequence[float], language: Language, calibration: Calibration) -> Judgement:

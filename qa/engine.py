@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 
@@ -39,10 +39,12 @@ from qa.text import language_of, normalise, numeral_of, words
 from qa.token_index import match_tokens
 from qa.translations import translate_quote, translated_lines
 from qa.validity import validity_of
+from qa.verification import Verification, letters_of, verify_text
 
 Floats = NDArray[np.float32]
 TOKENS_MET = 1.0  # beside the cosine
 QUANTITY_HELD = 0.2
+VERIFIED_CHARS = 100_000  # of a text to verify
 SAY_THE_SAME = 0.8  # cosine of two clauses of which the one in force comes first
 ELSEWHERE = 0.3  # most confidence in an answer from a document about another place
 
@@ -117,6 +119,19 @@ class Engine:
     def ask(self, question: Question) -> Answer:
         """Return the answer to one question."""
         return self.ask_many([question])[0]
+
+    def verify(self, text: str, as_of: date | None = None) -> Verification:
+        """Return what of a text that cites the documents is so; raises QuestionError and children.
+
+        A text may be VERIFIED_CHARS long.
+        """
+        if not text.strip():
+            raise QuestionError("the text is empty; send one that cites the documents")
+        if len(text) > VERIFIED_CHARS:
+            raise QuestionTooLongError(
+                f"the text has {len(text)} characters, more than {VERIFIED_CHARS}; send it in parts"
+            )
+        return verify_text(text, _Shelf(self, self._served, as_of or date.today()))
 
     def documents(self) -> tuple[Document, ...]:
         """Return every document, in the order of the catalog."""
@@ -249,19 +264,12 @@ class Engine:
         if not find_references(question.text) and not any(map(_has_letter, words([text])[0])):
             return compose(question, language, Judgement("no_basis", 0.0), [], [])
         day = question.as_of or date.today()
-        rate = functools.partial(self._rate, *self._asked(text), asked_quantities(text))
-        whole_list = asks_for_list(text)
+        choose = self._chooser(served, text, language)
         citations = []
         for hit in select_hits(hits):
             document = served.documents[hit.clause.document_id]
             translation = served.translations.get(hit.clause.id, "")
-            if hit.score >= EXACT_SCORE:
-                span = span_of(hit.clause, hit.paragraph, hit.item)
-            else:
-                lines = translated_lines(hit.clause, translation) if language == "en" else []
-                rated = rate(lines).tolist() if lines else ()
-                chosen = choose_span(hit.clause, rate, whole_list=whole_list, lines=rated)
-                span = chosen.start, chosen.end
+            span = choose(hit)
             quoted = self._translate(document, hit.clause, span, translation)
             citations.append(
                 cite(
@@ -280,11 +288,39 @@ class Engine:
             judgement = Judgement("answered", 1.0)
             notes = _notes_of(served, served.retriever.cited(question), language)
         else:
-            judgement = judge(features_of(text, hits), language_of(text), served.calibration)
+            judgement = judge(
+                features_of(text, hits, citations[0].quote), language_of(text), served.calibration
+            )
             best = served.documents[hits[0].clause.document_id]
             if judgement.status == "answered" and is_elsewhere(question.text, best.text):
                 judgement = Judgement("closest", min(judgement.confidence, ELSEWHERE))
         return compose(question, language, judgement, citations, notes)
+
+    def features(self, question: Question, hits: Sequence[Hit]) -> tuple[float, ...]:
+        """Return what the confidence in the answer to a question is made of (FEATURES)."""
+        served = self._served
+        text = served.retriever.prepare(question.text)
+        start, end = self._chooser(served, text, language_of(text))(hits[0])
+        quote = served.documents[hits[0].clause.document_id].text[start:end]
+        return features_of(text, hits, quote)
+
+    def _chooser(
+        self, served: _Served, text: str, language: Language
+    ) -> Callable[[Hit], tuple[int, int]]:
+        """Return what chooses the span to quote of a hit."""
+        rate = functools.partial(self._rate, *self._asked(text), asked_quantities(text))
+        whole_list = asks_for_list(text)
+
+        def choose(hit: Hit) -> tuple[int, int]:
+            if hit.score >= EXACT_SCORE:
+                return span_of(hit.clause, hit.paragraph, hit.item)
+            translation = served.translations.get(hit.clause.id, "")
+            lines = translated_lines(hit.clause, translation) if language == "en" else []
+            rated = rate(lines).tolist() if lines else ()
+            chosen = choose_span(hit.clause, rate, whole_list=whole_list, lines=rated)
+            return chosen.start, chosen.end
+
+        return choose
 
     def _translate(
         self, document: Document, clause: Clause, span: tuple[int, int], translation: str
@@ -320,6 +356,59 @@ class Engine:
             self._encoder.encode_clauses([normalise(text) for text in texts]) @ vector
         )
         return likeness
+
+
+class _Shelf:
+    """What a verification asks of one snapshot."""
+
+    def __init__(self, engine: Engine, served: _Served, day: date) -> None:
+        self._engine, self._served, self._day = engine, served, day
+        self._letters: dict[str, str] = {}
+
+    def cited(self, text: str) -> list[Target]:
+        """Return what a text cites by number; of no named document, only where there is one."""
+        if not self.named(text) and len(self._served.documents) > 1:
+            return []
+        return self._served.retriever.cited(Question(text))
+
+    def named(self, text: str) -> list[Document]:
+        """Return the documents that a text names, each once, in its order."""
+        some = [one for _, found in self._served.retriever.names.find_at(text) for one in found]
+        return list({one.id: one for one in some}.values())
+
+    def search(self, question: Question) -> list[Hit]:
+        """Return the clauses nearest to a text."""
+        return self._engine.search(question)
+
+    def document(self, document_id: str) -> Document:
+        """Return a document."""
+        return _document(self._served, document_id)
+
+    def holding(self, letters: str) -> list[Clause]:
+        """Return the clauses that hold a run of letters, in their text or translation."""
+        found = []
+        for document in self._served.documents.values():
+            translated = [
+                clause
+                for clause in _clauses(self._served, document.id)
+                if letters in letters_of(self.translation(clause.id))
+            ]
+            if letters in self._letters.setdefault(document.id, letters_of(document.text)):
+                found += [
+                    clause
+                    for clause in _clauses(self._served, document.id)
+                    if letters in letters_of(clause.text)
+                ]
+            found += translated
+        return found
+
+    def translation(self, clause_id: str) -> str:
+        """Return the reference translation of a clause."""
+        return self._served.translations.get(clause_id, "")
+
+    def status_of(self, document: Document) -> Validity:
+        """Return whether a document is in force on the day that counts."""
+        return validity_of(document, self._day)
 
 
 def _has_letter(word: str) -> bool:

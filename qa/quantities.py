@@ -20,7 +20,8 @@ class Quantity(IntFlag):
 _N = r"(?:\d[\d.,]*|[〇零一二三四五六七八九十百千万亿两]+)\s*(?:余|多)?\s*"
 _EN = r"(?:\d[\d.,]*|one|two|three|four|five|six|seven|eight|nine|ten|twenty|thirty|sixty|hundred)"
 _CLASSIFIER = "[家个项名人件次种所座处位辆台套亩吨类批倍岁条部]|平方|公里|公顷"
-_PERIOD = "个?(?:工作日|自然日|交易日|日|天|月|年|年度|小时|周|季度|分钟)"
+_FEW = r"(?:\d{1,3}(?:\.\d+)?(?!\d)|[零一二三四五六七八九十百两]+)\s*(?:余|多)?\s*"
+_PERIOD = "(?:个?(?:工作日|自然日|交易日|小时|季度|月(?!\\d))|日|天|年|年度|周|分钟)"
 
 _HELD: tuple[tuple[Quantity, re.Pattern[str]], ...] = (
     (
@@ -34,10 +35,11 @@ _HELD: tuple[tuple[Quantity, re.Pattern[str]], ...] = (
     (
         Quantity.TIME,
         re.compile(
-            rf"{_N}{_PERIOD}|{_EN}\W+(?:working |business )?(?:day|month|year|hour|week)s?\b"
+            rf"(?<![\d月.]){_FEW}{_PERIOD}|每[年季月周日半]|"
+            rf"{_EN}\W+(?:working |business )?(?:day|month|year|hour|week)s?\b"
         ),
     ),
-    (Quantity.DATE, re.compile(rf"{_N}年|{_N}月{_N}日|每年|\b(?:19|20)\d\d\b")),
+    (Quantity.DATE, re.compile(rf"(?:19|20)\d\d(?:年|\b)|{_N}月{_N}日|每年|二[\u3007零]..年")),
     (Quantity.COUNT, re.compile(rf"{_N}(?:{_CLASSIFIER})|\b{_EN}\b")),
 )
 _ASKED: tuple[tuple[Quantity, re.Pattern[str]], ...] = (
@@ -86,6 +88,9 @@ _ASKED: tuple[tuple[Quantity, re.Pattern[str]], ...] = (
 )
 
 
+_BARE = re.compile(rf"多少(?!{_CLASSIFIER})")
+
+
 def asked_quantities(question: str) -> Quantity:
     """Return the kinds of quantity that a normalised question asks for; the nearest kind alone.
 
@@ -96,6 +101,8 @@ def asked_quantities(question: str) -> Quantity:
     for kind, pattern in _ASKED:
         if pattern.search(question) and not (kind is Quantity.COUNT and found):
             found |= kind
+    if found == Quantity.COUNT and _BARE.search(question):
+        found |= Quantity.MONEY | Quantity.SHARE  # 能分到多少: nothing says of what
     if found & (Quantity.TIME | Quantity.DATE):
         found |= Quantity.TIME | Quantity.DATE if found & Quantity.DATE else Quantity.TIME
     return found

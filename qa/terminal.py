@@ -19,6 +19,7 @@ if TYPE_CHECKING:  # either would load what a command may not need
     from qa.batch import BatchReport
     from qa.engine import Engine
     from qa.gaps import Group
+    from qa.verification import Verification
 
 _PIPE_WIDTH = 160
 _EXCERPT = 120
@@ -52,6 +53,24 @@ def print_answer(answer: Answer) -> None:
         _say(out, _marked(citation), indent=4)
         if citation.translation:
             _say(out, Text(citation.translation, "dim"), indent=4)
+
+
+def print_verification(checked: Verification, text: str) -> None:
+    """Print each finding of a verified text, the differences, and what was not checked."""
+    out = console()
+    for one in checked.findings:
+        style = "green" if one.verdict == "verified" else "bold red"
+        head = Text(one.verdict.replace("_", " "), style)
+        _say(out, head.append(f" {one.kind}: {one.text}", "not bold default"))
+        _say(out, Text(one.message, "dim"), indent=4)
+        for difference in one.differences:
+            shown = f"document “{difference.expected}”, text “{difference.found}”"
+            _say(out, Text(shown), indent=4)
+    if checked.unchecked:
+        _say(out, Text("not checked, since nothing is cited or quoted:", "bold"))
+    for start, end in checked.unchecked:
+        _say(out, Text(text[start:end].strip(), "dim"), indent=4)
+    _say(out, Text(f"verdict: {checked.verdict.replace('_', ' ')}", "bold"))
 
 
 def print_gaps(groups: Sequence[Group]) -> None:

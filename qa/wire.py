@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import date
 
 from qa.cross_references import CrossReference
 from qa.engine import Engine
 from qa.labels import label_of
 from qa.models import Answer, Citation, Clause, Document, Hit, Paragraph
+from qa.verification import Verification
 
 
 def answer_to_dict(answer: Answer, took_ms: float) -> dict[str, object]:
@@ -97,6 +99,21 @@ def _label(engine: Engine, found: CrossReference) -> str:
     if not found.clause_id:
         return engine.document(found.document_id).title
     return label_of(engine.clause(found.clause_id), found.paragraph, found.item)
+
+
+def verification_to_dict(checked: Verification, text: str, took_ms: float) -> dict[str, object]:
+    """Return what a verification found, and the spans in which there was nothing to check."""
+    return {
+        "verdict": checked.verdict,
+        "findings": [
+            asdict(one) | {"clause_id": one.clause_id or None} for one in checked.findings
+        ],
+        "unchecked": [
+            {"start": start, "end": end, "text": text[start:end]}
+            for start, end in checked.unchecked
+        ],
+        "took_ms": took_ms,
+    }
 
 
 def split_to_dict(clause: Clause) -> dict[str, object]:

@@ -25,7 +25,9 @@ ASKED = [
     ("When did the regulations come into force?", D | T),
     ("２０２３年要培育几个示范区", C),
     ("How many firms were certified?", C),
-    ("张江聚集了多少顶尖科学家？", C),
+    ("张江聚集了多少顶尖科学家？", C | M | S),
+    ("团队至少能分到多少？", C | M | S),
+    ("有多少家企业？", C),
     ("哪几类支出不算绩效工资？", Quantity.NONE),
     ("Who protects intellectual property?", Quantity.NONE),
     ("What happens to a company when it seeks money?", Quantity.NONE),
@@ -41,8 +43,10 @@ HELD = [
     ("自2020年5月1日起施行", D),
     ("新建500家左右，7500余人", C),
     ("within thirty days", T),
+    ("市人民政府每年向市人大报告", T),
     ("70 per cent of the income", S),
     ("市人民政府应当加强领导", Quantity.NONE),
+    ("缩短居住证转办户籍年限", Quantity.NONE),
 ]
 
 
@@ -57,3 +61,9 @@ def test_what_is_held(text: str, kind: Quantity) -> None:
     """A text holds the kind that a reader sees; a text without numbers holds none."""
     held = held_quantities(normalise(text))
     assert kind in held if kind else not held
+
+
+def test_a_date_is_no_term() -> None:
+    """2025年 and 5月1日 say when, not how long; 三个月 and 10年 say how long."""
+    assert Quantity.TIME not in held_quantities("自2020年5月1日起，到2025年")
+    assert Quantity.TIME in held_quantities("三个月内") & held_quantities("最高到10年")

@@ -106,6 +106,9 @@ def _add_routes(app: FastAPI, service: Service) -> None:
 
     post("/v1/ask", service.ask, requests.AskRequest, schemas.AnswerReply, "questions")
     post("/v1/search", service.search, requests.SearchRequest, schemas.SearchReply, "questions")
+    post(
+        "/v1/verify", service.verify, requests.VerifyRequest, schemas.VerificationReply, "questions"
+    )
     get("/v1/documents", service.documents, schemas.DocumentList, "documents", 503)
     get(
         "/v1/documents/{document_id}/clauses",

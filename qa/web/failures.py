@@ -35,6 +35,7 @@ _PROBLEMS = {
     "literal_error": "is none of the choices",
 }
 _CURES = {
+    "text": 'send a text, such as "text": "根据《…条例》第三条，“…”。"',
     "question": 'send a text, such as "question": "科技成果如何转化？"',
     "top_k": "send a whole number from 1 to {max_top_k}",
     "documents": "send a list of document ids, which GET /v1/documents lists",

@@ -105,6 +105,28 @@ class AskRequest(SearchRequest):
     ] = "auto"
 
 
+class VerifyRequest(BaseModel):
+    """A text whose citations, quotations and numbers are to be checked."""
+
+    model_config = ConfigDict(
+        strict=True,
+        extra="ignore",
+        json_schema_extra={
+            "examples": [
+                {
+                    "text": "根据《上海市推进科技创新中心建设条例》第二十五条第二款，协议定价的，"
+                    "“应当在本单位公示科技成果名称和拟交易价格”。"
+                }
+            ]
+        },
+    )
+
+    text: Annotated[Text, Field(description="A draft, in Chinese or English.")]
+    as_of: Annotated[
+        date | None, Field(description="The day whose law counts; today where left out.")
+    ] = None
+
+
 class ChatPart(BaseModel):
     """One part of a message; only parts with text are read."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -62,6 +62,43 @@ class ClauseAndCites(Clause):
 
     cites: list[Cite]
     cited_by: list[str]
+
+
+class Difference(BaseModel):
+    """What the document has, and what the text has in its place."""
+
+    expected: str
+    found: str
+
+
+class Finding(BaseModel):
+    """One citation, quotation or number of a text, and how it came out."""
+
+    kind: Literal["citation", "quotation", "number"]
+    verdict: Literal["verified", "altered", "not_found", "repealed"]
+    text: str
+    start: int
+    end: int
+    message: str
+    clause_id: str | None
+    differences: list[Difference]
+
+
+class Span(BaseModel):
+    """A span of the text that was sent."""
+
+    start: int
+    end: int
+    text: str
+
+
+class VerificationReply(BaseModel):
+    """What of a text is so: the worst verdict, every finding, and what was not checked."""
+
+    verdict: Literal["verified", "altered", "not_found", "repealed"]
+    findings: list[Finding]
+    unchecked: list[Span]
+    took_ms: float
 
 
 class Document(BaseModel):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from time import perf_counter
 from typing import Any, TypeVar
 
+from anyio import to_thread
 from pydantic import BaseModel
 from pydantic_core import to_json
 from starlette.requests import Request
@@ -67,6 +68,14 @@ class Service:
         took_ms = _since(started)
         self._note(answer)
         return _json(views.answer_view(answer, took_ms))
+
+    async def verify(self, request: Request) -> Response:
+        """Check each citation, quotation and number of a text against the documents."""
+        asked = await self._body(request, requests.VerifyRequest)
+        engine = self._source.current()
+        started = perf_counter()
+        checked = await to_thread.run_sync(engine.verify, asked.text, asked.as_of)
+        return _json(wire.verification_to_dict(checked, asked.text, _since(started)))
 
     def _note(self, answer: Answer) -> None:
         """Count an answer, and keep a question that got none."""

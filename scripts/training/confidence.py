@@ -18,14 +18,11 @@ from pathlib import Path
 import numpy as np
 
 from qa.calibrating import RIGHT, calibrate, format_fitted, read_samples
-from qa.confidence import PLAIN, Sample, features_of, write_calibration
+from qa.confidence import PLAIN, Sample, write_calibration
 from qa.encoder import folder_of, open_encoder
 from qa.engine import Engine
 from qa.index import build_index, build_snapshot
-from qa.lexicon import load_lexicon
 from qa.models import Language, Question
-from qa.ranking import read_ranking
-from qa.retriever import Retriever
 from qa.settings import Settings
 from qa.snapshots import read_snapshot
 from training.data import read_lines
@@ -81,8 +78,8 @@ def law_samples(data: Path, questions: Path, name: str, seed: int = 20261201) ->
         articles = laws_of(data, {row["law"] for row in rows})
         build_snapshot(Path(folder), articles.documents, articles.clauses, encoder, lambda *_: None)
         snapshot = read_snapshot(Path(folder), encoder.fingerprint)
-        ranking = read_ranking(folder_of(name))
-        retriever = Retriever(snapshot, encoder, ranking, load_lexicon(CORPUS))
+        settings = Settings.from_env(os.environ)
+        engine = Engine(replace(settings, corpus=CORPUS, encoder=name), encoder, snapshot)
         places = place_of(snapshot)
         ids = [document.id for document in snapshot.documents]
         for row in rows:
@@ -94,10 +91,11 @@ def law_samples(data: Path, questions: Path, name: str, seed: int = 20261201) ->
                 law = ids[snapshot.clause_documents[right]]
                 others = [one for one in rng.choice(ids, rng.choice(BESIDE)) if one != law]
                 for limits in ((law, *others), tuple(others)):
-                    (hits,) = retriever.retrieve([Question(text, documents=limits)])
+                    question = Question(text, documents=limits)
+                    hits = engine.search(question)
                     if hits and hits[0].evidence:
                         first = {hit.clause.id for hit in hits[:RIGHT]}
                         is_right = snapshot.clauses[right].id in first
-                        features = features_of(text, hits)
+                        features = engine.features(question, hits)
                         samples.append(Sample(language, features, is_right, law in limits))
     return samples

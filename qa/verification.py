@@ -1,0 +1,283 @@
+"""A text that cites the documents → what in it is so: citations, quotations, numbers."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from qa.amounts import find_amounts
+from qa.labels import label_en, label_of
+from qa.models import Clause, Document, Hit, Question, Validity
+from qa.references import find_references
+from qa.resolution import Target, span_of
+from qa.text import normalise
+
+Verdict = Literal["verified", "altered", "not_found", "repealed"]
+Kind = Literal["citation", "quotation", "number"]
+SEVERITY: tuple[Verdict, ...] = ("verified", "repealed", "altered", "not_found")
+SHORTEST = 6  # letters of a quotation that is checked
+LIKE = 0.6  # share of letters in common from which a quotation counts as altered, not invented
+
+_QUOTATION = re.compile(r"“([^“”]+)”|「([^「」]+)」|『([^『』]+)』|\"([^\"\n]+)\"")
+_SENTENCE = re.compile(r"[^。！？!?；;\n]+(?:[。！？!?；;]+[”’」』）\")]*|\n|$)|\n")
+_LETTER = re.compile(r"[^\W_]")
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What the document has, and what the text has in its place."""
+
+    expected: str
+    found: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing of a text that was checked, where it stands, and how it came out."""
+
+    kind: Kind
+    verdict: Verdict
+    text: str
+    start: int
+    end: int
+    message: str
+    clause_id: str = ""
+    differences: tuple[Difference, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """Everything that was checked, and the spans of sentences in which there was nothing to."""
+
+    findings: tuple[Finding, ...]
+    unchecked: tuple[tuple[int, int], ...]
+
+    @property
+    def verdict(self) -> Verdict:
+        """Return the worst verdict; a text without anything to check is not_found."""
+        if not self.findings:
+            return "not_found"
+        return max((one.verdict for one in self.findings), key=SEVERITY.index)
+
+
+class Library(Protocol):
+    """What the check asks of the corpus."""
+
+    def cited(self, text: str) -> list[Target]:
+        """Return what a text cites by number."""
+
+    def named(self, text: str) -> list[Document]:
+        """Return the documents that a text names."""
+
+    def search(self, question: Question) -> list[Hit]:
+        """Return the clauses nearest to a text."""
+
+    def document(self, document_id: str) -> Document:
+        """Return a document."""
+
+    def holding(self, letters: str) -> list[Clause]:
+        """Return the clauses whose text or translation has a run of letters (see `letters_of`)."""
+
+    def translation(self, clause_id: str) -> str:
+        """Return the reference translation of a clause."""
+
+    def status_of(self, document: Document) -> Validity:
+        """Return whether a document is in force on the day that counts."""
+
+
+def verify_text(text: str, library: Library) -> Verification:
+    """Return what of a text is so; sentences are taken in order, a document stays named."""
+    findings: list[Finding] = []
+    unchecked: list[tuple[int, int]] = []
+    context = ""
+    last: list[Target] = []
+    for start, sentence in _sentences(text):
+        here = [*_findings(sentence, start, context, last, library)]
+        references = find_references(sentence)
+        if library.named(sentence):
+            context = sentence if not references else _names_of(sentence, library)
+        if references:
+            last = _targets(sentence, context, library) or []
+        if here:
+            findings += here
+        elif _LETTER.search(sentence):
+            unchecked.append((start, start + len(sentence)))
+    return Verification(tuple(findings), tuple(unchecked))
+
+
+def letters_of(text: str) -> str:
+    """Return the letters and digits of a text in one spelling: what a quotation must keep."""
+    return "".join(_LETTER.findall(normalise(text)))
+
+
+def _sentences(text: str) -> Iterator[tuple[int, str]]:
+    """Yield sentences; one that ends within a quotation goes on to its end."""
+    inside = [match.span() for match in _QUOTATION.finditer(text)]
+    begin = 0
+    for match in _SENTENCE.finditer(text):
+        if any(start < match.end() < end for start, end in inside):
+            continue
+        if match.end() > begin:
+            yield begin, text[begin : match.end()]
+        begin = match.end()
+    if begin < len(text):
+        yield begin, text[begin:]
+
+
+def _names_of(sentence: str, library: Library) -> str:
+    return "".join(f"《{one.title}》" for one in library.named(sentence))
+
+
+def _targets(sentence: str, context: str, library: Library) -> list[Target]:
+    if library.named(sentence):
+        return library.cited(sentence)
+    return library.cited(f"{context} {sentence}" if context else sentence)
+
+
+def _findings(
+    sentence: str, start: int, context: str, last: Sequence[Target], library: Library
+) -> Iterator[Finding]:
+    """Yield the citation, the quotations and the numbers of one sentence, checked."""
+    references = find_references(sentence)
+    targets = _targets(sentence, context, library) if references else []
+    quotations = [
+        (match.start(), match.end(), next(group for group in match.groups() if group))
+        for match in _QUOTATION.finditer(sentence)
+    ]
+    quotations = [one for one in quotations if len(letters_of(one[2])) >= SHORTEST]
+    if references:
+        spans = (references[0].start, references[-1].end)
+        yield from _citations(sentence, start, spans, targets, library)
+    cited = targets or ([] if references else list(last))
+    for a, b, quoted in quotations:
+        yield _quotation(quoted, (start + a, start + b), cited, library)
+    if targets:
+        plain = _QUOTATION.sub(lambda match: " " * len(match[0]), sentence)
+        yield from _numbers(plain, start, targets, library)
+
+
+def _citations(
+    sentence: str, start: int, span: tuple[int, int], targets: Sequence[Target], library: Library
+) -> Iterator[Finding]:
+    said = sentence[span[0] : span[1]]
+    where = (start + span[0], start + span[1])
+    if not targets:
+        names = "".join(f"《{one.title}》" for one in library.named(sentence))
+        message = f"{names} has no such article" if names else "no document here is named for it"
+        yield Finding("citation", "not_found", said, *where, message)
+        return
+    for one in targets:
+        document = library.document(one.clause.document_id)
+        status = library.status_of(document)
+        place = f"《{document.title}》{label_of(one.clause, one.paragraph, one.item)}"
+        if not one.has_all:
+            count = len(one.clause.paragraphs)
+            message = (
+                f"《{document.title}》{one.clause.label} has {count} paragraph(s), not that one"
+            )
+            yield Finding("citation", "not_found", said, *where, message, one.clause.id)
+        elif status in ("repealed", "expired"):
+            day = document.repealed if status == "repealed" else document.expires
+            message = f"{place}: {status} {day}"
+            if document.successor:
+                message += f"; see 《{document.successor}》"
+            yield Finding("citation", "repealed", said, *where, message, one.clause.id)
+        else:
+            yield Finding("citation", "verified", said, *where, place, one.clause.id)
+
+
+def _quotation(
+    quoted: str, where: tuple[int, int], cited: Sequence[Target], library: Library
+) -> Finding:
+    """Return how a quotation compares with what is cited, or else with the whole corpus."""
+    wanted = letters_of(quoted)
+    for one in cited:
+        if wanted in _letters(one, library):
+            exact = quoted in one.clause.text
+            message = "word for word" if exact else "the same but for punctuation, width or script"
+            return Finding("quotation", "verified", quoted, *where, message, one.clause.id)
+    elsewhere = library.holding(wanted)
+    if elsewhere and not cited:
+        place = _place(elsewhere[0], library)
+        return Finding("quotation", "verified", quoted, *where, place, elsewhere[0].id)
+    if elsewhere:
+        message = f"not in the clause cited; it stands in {_place(elsewhere[0], library)}"
+        return Finding("quotation", "altered", quoted, *where, message, elsewhere[0].id)
+    nearest = [one.clause for one in cited] or [
+        hit.clause for hit in library.search(Question(quoted[:300], top_k=3))
+    ]
+    compared = [(*_compare(quoted, clause, library), clause) for clause in nearest]
+    share, differences, clause = max(compared, key=lambda one: one[0])
+    if share < LIKE:
+        return Finding("quotation", "not_found", quoted, *where, "no clause has these words")
+    message = f"not word for word: {_place(clause, library)}"
+    return Finding("quotation", "altered", quoted, *where, message, clause.id, differences)
+
+
+def _compare(quoted: str, clause: Clause, library: Library) -> tuple[float, tuple[Difference, ...]]:
+    """Return the share of a quotation's letters that a clause has in order, and what differs."""
+    wanted = letters_of(quoted)
+    best: tuple[float, tuple[Difference, ...]] = (0.0, ())
+    for text in (clause.text, library.translation(clause.id)):
+        held = letters_of(text)
+        matcher = difflib.SequenceMatcher(None, held, wanted, autojunk=False)
+        blocks = [one for one in matcher.get_matching_blocks() if one.size > 1]
+        if not blocks:
+            continue
+        share = sum(one.size for one in blocks) / len(wanted)
+        if share > best[0]:
+            best = share, _differences(held, wanted, blocks)
+    return best
+
+
+def _differences(held: str, wanted: str, blocks: Sequence[difflib.Match]) -> tuple[Difference, ...]:
+    found = []
+    a, b = blocks[0].a, blocks[0].b
+    if b:
+        found.append(Difference("", wanted[:b]))
+    for one in blocks:
+        if one.a > a or one.b > b:
+            found.append(Difference(held[a : one.a][:40], wanted[b : one.b]))
+        a, b = one.a + one.size, one.b + one.size
+    if b < len(wanted):
+        found.append(Difference("", wanted[b:]))
+    return tuple(found)
+
+
+def _numbers(
+    sentence: str, start: int, targets: Sequence[Target], library: Library
+) -> Iterator[Finding]:
+    """Yield each number that a sentence states of what it cites."""
+    held = {
+        (one.value, one.is_percent)
+        for target in targets
+        for text in (target.clause.text, library.translation(target.clause.id))
+        for one in find_amounts(text)
+    }
+    spans = [(one.start, one.end) for one in find_references(sentence)]
+    place = _place(targets[0].clause, library)
+    for one in find_amounts(sentence):
+        if any(a < one.end and one.start < b for a, b in spans):
+            continue
+        said = sentence[one.start : one.end].strip()
+        where = (start + one.start, start + one.end)
+        if (one.value, one.is_percent) in held:
+            yield Finding("number", "verified", said, *where, place, targets[0].clause.id)
+        else:
+            message = f"this number does not stand in {place}"
+            yield Finding("number", "altered", said, *where, message, targets[0].clause.id)
+
+
+def _letters(target: Target, library: Library) -> str:
+    """Return the letters of the part that is cited, and those of the clause's translation."""
+    start, end = span_of(target.clause, target.paragraph, target.item)
+    text = target.clause.text[start - target.clause.start : end - target.clause.start]
+    return f"{letters_of(text)} {letters_of(library.translation(target.clause.id))}"
+
+
+def _place(clause: Clause, library: Library) -> str:
+    document = library.document(clause.document_id)
+    return f"《{document.title}》{clause.label} ({label_en(clause)})"
