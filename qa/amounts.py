@@ -34,7 +34,7 @@ _WORDS = {
 }
 # Numbers that state nothing: marks of lists, ordinals, numbers of documents, words like 一般.
 _NOT_STATED = re.compile(
-    r"《[^《》]*》|〔\d+〕\s*\d*\s*号?|\[\d+\]|^\s*\d{1,2}\s*[.、．)）]|[（(]\s*[\d一二三四五六七八九十]{1,3}\s*[）)]"
+    r"《[^《》]*》|〔\d+〕\s*\d*\s*号?|\[\d+\]|^\s*\d{1,2}\s*[.、．)）](?!\d)|[（(]\s*[\d一二三四五六七八九十]{1,3}\s*[）)]"
     r"|第\s*[\d\u3007零一二三四五六七八九十百千]+|十四五|十三五|[一二三四五六七八九十]、"
     r"|一(?:个|种|项|类|次|部|名|位|家|年一度)?(?=[般些切致定同起样律体])|[一二]者|十分",
     re.MULTILINE,

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from qa.amounts import find_amounts
+from qa.document_names import names_of
 from qa.labels import label_en, label_of
 from qa.models import Clause, Document, Hit, Question, Validity
 from qa.references import find_references
@@ -156,6 +157,8 @@ def _findings(
         yield _quotation(quoted, (start + a, start + b), cited, library)
     if targets:
         plain = _QUOTATION.sub(lambda match: " " * len(match[0]), sentence)
+        for name in sorted({n for one in library.named(sentence) for n in names_of(one)}, key=len):
+            plain = re.sub(re.escape(name), " " * len(name), plain, flags=re.IGNORECASE)
         yield from _numbers(plain, start, targets, library)
 
 
