@@ -76,8 +76,7 @@ class Retriever:
         found: list[list[Hit]] = []
         for question, text, vector, ids in zip(questions, texts, vectors, tokens, strict=True):
             exact = self._cited(question)
-            alone = exact and _is_citation_alone(question.text, find_references(question.text))
-            searched = [] if alone else self._search(question, text, vector, ids)
+            searched = self._search(question, text, vector, ids)
             taken = {hit.clause.id for hit in exact}
             hits = [*exact, *(hit for hit in searched if hit.clause.id not in taken)]
             found.append(

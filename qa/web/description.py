@@ -15,6 +15,7 @@ REQUESTS: tuple[type[BaseModel], ...] = (
     requests.SearchRequest,
     requests.AskRequest,
     requests.ChatRequest,
+    requests.VerifyRequest,
 )
 _MEANINGS = {
     400: "The body is not JSON.",
