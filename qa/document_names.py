@@ -10,6 +10,13 @@ from qa.models import Document
 from qa.text import normalise
 
 _REGION = re.compile(r"^(?:中华人民共和国|[^市省区]{2,6}(?:省|市|自治区))")
+_LAW_BEFORE = re.compile(
+    r"(?:《[^《》]+》|[\u4e00-\u9fff]{1,30}[^\W本该此这办]法|\b(?:[A-Z][\w'’-]*\s+)+(?:Law|Act|Code))"
+    r"[\s,，的]*$"
+)
+_LAW_BEHIND = re.compile(
+    r"\s*,?\s*(?:of|in|under)\s+(?:the\s+)?(?:[\w'’-]+\s+){1,8}?(?:law|act|code)\b", re.IGNORECASE
+)
 # What people call a document that is the only one of its kind.
 KIND_WORDS = {
     "行动方案": ("行动方案", "action plan"),
@@ -58,10 +65,10 @@ class DocumentNames:
                 return [self._documents[place]]
         return []
 
-    def find_at(self, text: str) -> list[tuple[int, list[Document]]]:
-        """Return every place of a text where documents are named, with those that are meant."""
+    def find_at(self, text: str) -> list[tuple[int, int, list[Document]]]:
+        """Return every span of a text that names documents, with those that are meant."""
         said = normalise(text)
-        found: list[tuple[int, list[Document]]] = []
+        found: list[tuple[int, int, list[Document]]] = []
         start = 0
         while start < len(said) - 1:
             here: dict[str, list[Document]] = {}
@@ -70,15 +77,30 @@ class DocumentNames:
                     here.setdefault(name, []).append(self._documents[place])
             if here:
                 longest = max(here, key=len)
-                found.append((start, here[longest]))
+                found.append((start, start + len(longest), here[longest]))
                 start += len(longest)
                 continue
             for words, place in self._kinds:
-                if any(said.startswith(word, start) for word in words):
-                    found.append((start, [self._documents[place]]))
+                kind = next((word for word in words if said.startswith(word, start)), "")
+                if kind:
+                    found.append((start, start + len(kind), [self._documents[place]]))
                     break
             start += 1
         return found
+
+
+def says_law_before(text: str) -> bool:
+    """Return whether a text ends by naming a law, whatever law; 本法 and 办法 name none.
+
+    >>> says_law_before("依照劳动合同法"), says_law_before("依照本法"), says_law_before("条例")
+    (True, False, False)
+    """
+    return bool(_LAW_BEFORE.search(text))
+
+
+def says_law_behind(text: str) -> bool:
+    """Return whether a text goes on to name a law: of the Labour Contract Law."""
+    return bool(_LAW_BEHIND.match(text))
 
 
 def names_of(document: Document) -> tuple[str, ...]:

@@ -373,7 +373,7 @@ class _Shelf:
 
     def named(self, text: str) -> list[Document]:
         """Return the documents that a text names, each once, in its order."""
-        some = [one for _, found in self._served.retriever.names.find_at(text) for one in found]
+        some = [one for *_, found in self._served.retriever.names.find_at(text) for one in found]
         return list({one.id: one for one in some}.values())
 
     def search(self, question: Question) -> list[Hit]:
@@ -464,7 +464,7 @@ def _notes_of(served: _Served, targets: Sequence[Target], language: Language) ->
 
 def _id_of_name(served: _Served, name: str) -> str:
     """Return the id of the document with exactly this name, "" where none or several have it."""
-    places = [some for start, some in served.retriever.names.find_at(name) if start == 0]
+    places = [some for start, _, some in served.retriever.names.find_at(name) if start == 0]
     whole = [one for some in places for one in some if normalise(name) in names_of(one)]
     return whole[0].id if len(whole) == 1 else ""
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from qa.document_names import DocumentNames
+from qa.document_names import DocumentNames, says_law_before, says_law_behind
 from qa.encoder import Encoder
 from qa.lexicon import Concept, Lexicon
 from qa.models import Clause, Document, Hit, Question, Reference
@@ -25,6 +25,8 @@ NEAR = 300  # units that the vectors bring
 WORDED = 60  # clauses that the keywords bring
 LOOKED_AT = 30  # clauses that get the second look, token by token
 MOST_BESIDE = 4  # words beside a bare citation, as in "what does Article 12 provide"
+BETWEEN = ' 》>的,，"”'  # what may stand between a document's name and a citation of it
+MOST_BEHIND = 12  # characters from a citation to a name behind it: "of the regulations"
 MOST_CITED = 10  # clauses that numbers in one question may bring
 EXACT_SCORE = 3.0  # what a clause named by its number scores; search scores stay below 2.1
 
@@ -106,17 +108,22 @@ class Retriever:
             return []
         documents = [one for one in self._snapshot.documents if _passes(one, question)]
         places = [
-            (start, passing)
-            for start, some in self.names.find_at(question.text)
+            (start, end, passing)
+            for start, end, some in self.names.find_at(question.text)
             if (passing := [one for one in some if _passes(one, question)])
         ]
         if not places and len(documents) > 1 and not _is_citation_alone(question.text, references):
             # Said in passing, of a document that is not named: no way to know whose article.
             return []
         targets: dict[tuple[str, int, str], Target] = {}
+        foreign = -1  # where a law was named that is not here; what follows is of that law
         for reference in references:
-            before = [some for start, some in places if start < reference.start]
-            named = before[-1] if before else [one for _, some in places[:1] for one in some]
+            before = [place for place in places if place[0] < reference.start]
+            if _is_foreign(question.text, reference, places):
+                foreign = reference.start
+            if foreign >= 0 and not any(place[0] >= foreign for place in before):
+                continue
+            named = before[-1][2] if before else [one for *_, some in places[:1] for one in some]
             for document in named or documents:
                 for clause in self._resolve(reference, document, bool(named)):
                     target = target_of(reference, clause)
@@ -263,6 +270,18 @@ class Retriever:
         named[[self._positions[one.id] for one in self.names.find(question.text)]] = True
         of_named: NDArray[np.bool_] = named[self._snapshot.clause_documents]
         return of_named
+
+
+def _is_foreign(
+    text: str, reference: Reference, places: Sequence[tuple[int, int, list[Document]]]
+) -> bool:
+    """Return whether a citation is said to be of a law that no document here is."""
+    head, tail = text[: reference.start], text[reference.end :]
+    is_ours = any(end <= len(head) and not head[end:].strip(BETWEEN) for _, end, _ in places)
+    if says_law_before(head):
+        return not is_ours
+    behind = range(reference.end, reference.end + MOST_BEHIND)
+    return says_law_behind(tail) and not any(start in behind for start, _, _ in places)
 
 
 def _is_citation_alone(text: str, references: Sequence[Reference]) -> bool:

@@ -47,6 +47,7 @@ def test_links_lead_somewhere(name: str) -> None:
         "cleaning",
         "clauses",
         "dates",
+        "document_names",
         "documents",
         "lexicon",
         "numbering",

@@ -312,3 +312,41 @@ def test_a_heading_stands_for_its_points(engine: Engine) -> None:
     """二（四） has no text of its own; points 8 to 11 stand below it."""
     found = engine.ask(Question("行动方案第二部分第（四）点")).citations
     assert [one.label for one in found] == [f"二（四）{n}" for n in (8, 9, 10, 11)]
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "劳动合同法第三十九条",
+        "劳动合同法第三十九条第（二）项",
+        "《专利法》第六条",
+        "《中华人民共和国刑法》的第六条",
+        "劳动法第三条至第五条、第八条",
+        "Article 39 of the Labour Contract Law",
+        "Labour Contract Law Article 39",
+        "Patent Law, Art. 6",
+    ],
+)
+def test_an_article_of_a_law_that_is_not_here_is_not_ours(engine: Engine, asked: str) -> None:
+    """No law of these names is bundled: our article of that number is not cited as the answer."""
+    answer = engine.ask(Question(asked))
+    assert answer.status != "answered"
+    assert engine._served.retriever.cited(Question(asked)) == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "labels"),
+    [
+        ("科创条例第48条和劳动法第3条", ["第四十八条"]),
+        ("劳动法第3条和科创条例第48条", ["第四十八条"]),
+        ("劳动法第3条、第5条，科创条例第48条", ["第四十八条"]),
+        ("《上海市推进科技创新中心建设条例》第48条", ["第四十八条"]),
+        ("请问条例第48条", ["第四十八条"]),
+        ("第48条", ["第四十八条"]),
+    ],
+)
+def test_each_citation_is_of_the_rule_named_for_it(
+    engine: Engine, asked: str, labels: list[str]
+) -> None:
+    """Of two rules in one question only the one that is here is cited."""
+    assert [one.label for one in engine.ask(Question(asked)).citations] == labels

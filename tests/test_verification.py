@@ -111,6 +111,20 @@ def test_tampered_drafts_are_caught(engine: Engine, text: str, verdict: str) -> 
     assert checked.verdict == verdict, checked.findings
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "科创条例第四十八条。劳动法第三条另有规定。",
+        "科创条例第四十八条和《劳动法》第三条都有规定。",
+        "Article 48 of the regulations. Article 3 of the Labour Law differs.",
+    ],
+)
+def test_a_law_that_is_not_here_is_not_read_as_ours(engine: Engine, text: str) -> None:
+    """The article of the regulations with that number is not given as verified."""
+    cited = [one.clause_id for one in engine.verify(text).findings if one.verdict == "verified"]
+    assert "sti-center-regulations#3" not in cited
+
+
 def test_a_rule_that_has_run_out_is_told(engine: Engine) -> None:
     """The action plan applied in 2022 and no longer does; the finding says since when."""
     text = "行动方案一（三）提出“汇聚3000名以上专业技术转移人才”。"
