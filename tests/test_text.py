@@ -124,7 +124,7 @@ def test_a_change_of_words_needs_a_new_format() -> None:
         "How are the policies on technology transfer and intellectual property being applied?",
     ]
     digest = hashlib.sha256(repr(words(sample)).encode()).hexdigest()[:12]
-    assert (FORMAT, digest) == (4, "37b006756a5b")
+    assert (FORMAT, digest) == (6, "37b006756a5b")
 
 
 @pytest.mark.parametrize(
