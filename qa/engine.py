@@ -49,7 +49,7 @@ SAY_THE_SAME = 0.8  # cosine of two clauses of which the one in force comes firs
 ELSEWHERE = 0.3  # most confidence in an answer from a document about another place
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # no slots: `letters` is kept once it is made
 class _Served:
     """One snapshot being served, and what is looked up in it; replaced whole by a refresh."""
 
@@ -60,6 +60,14 @@ class _Served:
     translations: Mapping[str, str]
     calibration: Calibration
     crossing: dict[str, dict[str, list[CrossReference]]] = field(default_factory=dict)
+
+    @functools.cached_property
+    def letters(self) -> tuple[str, ...]:
+        """Return the letters of each clause and of its translation, made when first asked for."""
+        return tuple(
+            f"{letters_of(clause.text)} {letters_of(self.translations.get(clause.id, ''))}"
+            for clause in self.snapshot.clauses
+        )
 
 
 class Engine:
@@ -363,7 +371,6 @@ class _Shelf:
 
     def __init__(self, engine: Engine, served: _Served, day: date) -> None:
         self._engine, self._served, self._day = engine, served, day
-        self._letters: dict[str, str] = {}
 
     def cited(self, text: str) -> list[Target]:
         """Return what a text cites by number; of no named document, only where there is one."""
@@ -386,21 +393,8 @@ class _Shelf:
 
     def holding(self, letters: str) -> list[Clause]:
         """Return the clauses that hold a run of letters, in their text or translation."""
-        found = []
-        for document in self._served.documents.values():
-            translated = [
-                clause
-                for clause in _clauses(self._served, document.id)
-                if letters in letters_of(self.translation(clause.id))
-            ]
-            if letters in self._letters.setdefault(document.id, letters_of(document.text)):
-                found += [
-                    clause
-                    for clause in _clauses(self._served, document.id)
-                    if letters in letters_of(clause.text)
-                ]
-            found += translated
-        return found
+        clauses = self._served.snapshot.clauses
+        return [clauses[row] for row, own in enumerate(self._served.letters) if letters in own]
 
     def translation(self, clause_id: str) -> str:
         """Return the reference translation of a clause."""

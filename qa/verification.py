@@ -11,7 +11,7 @@ from typing import Literal, Protocol
 from qa.amounts import find_amounts
 from qa.document_names import names_of
 from qa.labels import label_en, label_of
-from qa.models import Clause, Document, Hit, Question, Validity
+from qa.models import Clause, Document, Hit, Question, Reference, Validity
 from qa.references import find_references
 from qa.resolution import Target, span_of
 from qa.text import normalise
@@ -89,19 +89,32 @@ class Library(Protocol):
         """Return whether a document is in force on the day that counts."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """One sentence of a text, where it begins, and what it cites and names."""
+
+    text: str
+    start: int
+    references: tuple[Reference, ...]
+    named: tuple[Document, ...]
+    targets: tuple[Target, ...]
+
+
 def verify_text(text: str, library: Library) -> Verification:
     """Return what of a text is so; sentences are taken in order, a document stays named."""
     findings: list[Finding] = []
     unchecked: list[tuple[int, int]] = []
     context = ""
-    last: list[Target] = []
+    last: Sequence[Target] = ()
     for start, sentence in _sentences(text):
-        here = [*_findings(sentence, start, context, last, library)]
-        references = find_references(sentence)
-        if library.named(sentence):
-            context = sentence if not references else _names_of(sentence, library)
-        if references:
-            last = _targets(sentence, context, library) or []
+        said = _read(sentence, start, context, library)
+        cited = said.targets if said.references else last
+        here = [*_citations(said, library), *_quotations(said, cited, library)]
+        here += _numbers(said, library)
+        if said.named:
+            titles = "".join(f"《{one.title}》" for one in said.named)
+            context = titles if said.references else sentence
+        last = cited
         if here:
             findings += here
         elif _LETTER.search(sentence):
@@ -128,51 +141,25 @@ def _sentences(text: str) -> Iterator[tuple[int, str]]:
         yield begin, text[begin:]
 
 
-def _names_of(sentence: str, library: Library) -> str:
-    return "".join(f"《{one.title}》" for one in library.named(sentence))
-
-
-def _targets(sentence: str, context: str, library: Library) -> list[Target]:
-    if library.named(sentence):
-        return library.cited(sentence)
-    return library.cited(f"{context} {sentence}" if context else sentence)
-
-
-def _findings(
-    sentence: str, start: int, context: str, last: Sequence[Target], library: Library
-) -> Iterator[Finding]:
-    """Yield the citation, the quotations and the numbers of one sentence, checked."""
+def _read(sentence: str, start: int, context: str, library: Library) -> _Said:
     references = find_references(sentence)
-    targets = _targets(sentence, context, library) if references else []
-    quotations = [
-        (match.start(), match.end(), next(group for group in match.groups() if group))
-        for match in _QUOTATION.finditer(sentence)
-    ]
-    quotations = [one for one in quotations if len(letters_of(one[2])) >= SHORTEST]
-    if references:
-        spans = (references[0].start, references[-1].end)
-        yield from _citations(sentence, start, spans, targets, library)
-    cited = targets or ([] if references else list(last))
-    for a, b, quoted in quotations:
-        yield _quotation(quoted, (start + a, start + b), cited, library)
-    if targets:
-        plain = _QUOTATION.sub(lambda match: " " * len(match[0]), sentence)
-        for name in sorted({n for one in library.named(sentence) for n in names_of(one)}, key=len):
-            plain = re.sub(re.escape(name), " " * len(name), plain, flags=re.IGNORECASE)
-        yield from _numbers(plain, start, targets, library)
+    named = library.named(sentence)
+    inferred = f"{context} {sentence}" if context and not named else sentence
+    targets = library.cited(inferred) if references else []
+    return _Said(sentence, start, tuple(references), tuple(named), tuple(targets))
 
 
-def _citations(
-    sentence: str, start: int, span: tuple[int, int], targets: Sequence[Target], library: Library
-) -> Iterator[Finding]:
-    said = sentence[span[0] : span[1]]
-    where = (start + span[0], start + span[1])
-    if not targets:
-        names = "".join(f"《{one.title}》" for one in library.named(sentence))
-        message = f"{names} has no such article" if names else "no document here is named for it"
-        yield Finding("citation", "not_found", said, *where, message)
+def _citations(said: _Said, library: Library) -> Iterator[Finding]:
+    if not said.references:
         return
-    for one in targets:
+    first, last = said.references[0].start, said.references[-1].end
+    text = said.text[first:last]
+    where = (said.start + first, said.start + last)
+    if not said.targets:
+        names = "".join(f"《{one.title}》" for one in said.named)
+        message = f"{names} has no such article" if names else "no document here is named for it"
+        yield Finding("citation", "not_found", text, *where, message)
+    for one in said.targets:
         document = library.document(one.clause.document_id)
         status = library.status_of(document)
         place = f"《{document.title}》{label_of(one.clause, one.paragraph, one.item)}"
@@ -181,15 +168,23 @@ def _citations(
             message = (
                 f"《{document.title}》{one.clause.label} has {count} paragraph(s), not that one"
             )
-            yield Finding("citation", "not_found", said, *where, message, one.clause.id)
+            yield Finding("citation", "not_found", text, *where, message, one.clause.id)
         elif status in ("repealed", "expired"):
             day = document.repealed if status == "repealed" else document.expires
             message = f"{place}: {status} {day}"
             if document.successor:
                 message += f"; see 《{document.successor}》"
-            yield Finding("citation", "repealed", said, *where, message, one.clause.id)
+            yield Finding("citation", "repealed", text, *where, message, one.clause.id)
         else:
-            yield Finding("citation", "verified", said, *where, place, one.clause.id)
+            yield Finding("citation", "verified", text, *where, place, one.clause.id)
+
+
+def _quotations(said: _Said, cited: Sequence[Target], library: Library) -> Iterator[Finding]:
+    for match in _QUOTATION.finditer(said.text):
+        quoted = next(group for group in match.groups() if group)
+        if len(letters_of(quoted)) >= SHORTEST:
+            where = (said.start + match.start(), said.start + match.end())
+            yield _quotation(quoted, where, cited, library)
 
 
 def _quotation(
@@ -250,28 +245,32 @@ def _differences(held: str, wanted: str, blocks: Sequence[difflib.Match]) -> tup
     return tuple(found)
 
 
-def _numbers(
-    sentence: str, start: int, targets: Sequence[Target], library: Library
-) -> Iterator[Finding]:
-    """Yield each number that a sentence states of what it cites."""
+def _numbers(said: _Said, library: Library) -> Iterator[Finding]:
+    """Yield each number that a sentence states, outside quotations, of what it cites."""
+    if not said.targets:
+        return
     held = {
         (one.value, one.is_percent)
-        for target in targets
+        for target in said.targets
         for text in (target.clause.text, library.translation(target.clause.id))
         for one in find_amounts(text)
     }
-    spans = [(one.start, one.end) for one in find_references(sentence)]
-    place = _place(targets[0].clause, library)
-    for one in find_amounts(sentence):
+    plain = _QUOTATION.sub(lambda match: " " * len(match[0]), said.text)
+    for name in sorted({name for one in said.named for name in names_of(one)}, key=len):
+        plain = re.sub(re.escape(name), " " * len(name), plain, flags=re.IGNORECASE)
+    spans = [(one.start, one.end) for one in find_references(plain)]
+    clause = said.targets[0].clause
+    place = _place(clause, library)
+    for one in find_amounts(plain):
         if any(a < one.end and one.start < b for a, b in spans):
             continue
-        said = sentence[one.start : one.end].strip()
-        where = (start + one.start, start + one.end)
+        text = plain[one.start : one.end].strip()
+        where = (said.start + one.start, said.start + one.end)
         if (one.value, one.is_percent) in held:
-            yield Finding("number", "verified", said, *where, place, targets[0].clause.id)
+            yield Finding("number", "verified", text, *where, place, clause.id)
         else:
             message = f"this number does not stand in {place}"
-            yield Finding("number", "altered", said, *where, message, targets[0].clause.id)
+            yield Finding("number", "altered", text, *where, message, clause.id)
 
 
 def _letters(target: Target, library: Library) -> str:
