@@ -10,6 +10,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from qa.lexicon import read_pairs
+
 STATUTE_PARALLEL = ("tw-laws-paras", "tw-laws-articles", "tw-law-titles")
 GENERAL_PARALLEL = (
     "tatoeba",
@@ -156,13 +158,9 @@ def read_parallel(data: Path, names: Iterable[str], guard: Guard) -> list[tuple[
 
 def read_own_terms(package: Path) -> list[tuple[str, str]]:
     """Return the pairs of our own glossaries: Chinese and English, everyday and legal words."""
-    pairs = []
-    for name in ("glossary.tsv", "everyday.tsv"):
-        for line in (package / name).read_text("utf-8").splitlines():
-            if not line.startswith("#"):
-                term, others, *_ = line.split("\t")
-                pairs += [(term.strip(), other.strip()) for other in others.split(" | ")]
-    return pairs
+    return [
+        pair for name in ("glossary.tsv", "everyday.tsv") for pair in read_pairs(package / name)
+    ]
 
 
 def read_terms(data: Path) -> list[tuple[str, str, str]]:
