@@ -26,6 +26,9 @@ TOKENS_AT_ONCE = 32_768
 LONGEST_PART = 3  # letters; longer tokens of the table are whole words, with few exceptions
 
 
+VectorsAndTokens = tuple[NDArray[np.float32], list[NDArray[np.int32]]]
+
+
 class Encoder(Protocol):
     """What turns texts into vectors; `fingerprint` changes whenever its vectors could."""
 
@@ -44,6 +47,12 @@ class Encoder(Protocol):
 
     def token_ids(self, texts: Sequence[str]) -> list[NDArray[np.int32]]:
         """Return the known tokens of each text; none where the model has no token table."""
+
+    def questions_and_tokens(self, texts: Sequence[str]) -> VectorsAndTokens:
+        """Return what `encode_questions` and `token_ids` give, each text read once."""
+
+    def clauses_and_tokens(self, texts: Sequence[str]) -> VectorsAndTokens:
+        """Return what `encode_clauses` and `token_ids` give, each text read once."""
 
     def token_vectors(self, ids: NDArray[np.int32]) -> NDArray[np.float32]:
         """Return (n, dimensions) rows of the token table; a row's length is its weight."""
@@ -116,9 +125,22 @@ class StaticEncoder:
         """Return the rows of each text's known tokens, in order."""
         found: list[NDArray[np.int32]] = []
         for start in range(0, len(texts), CHUNK):
-            for encoding in self._encode(texts[start : start + CHUNK]):
-                found.append(np.array([n for n in encoding.ids if n], np.int32))
+            found += map(_known, self._encode(texts[start : start + CHUNK]))
         return found
+
+    def questions_and_tokens(self, texts: Sequence[str]) -> VectorsAndTokens:
+        """Return a unit row and the known tokens of each question."""
+        return self.clauses_and_tokens(texts)
+
+    def clauses_and_tokens(self, texts: Sequence[str]) -> VectorsAndTokens:
+        """Return a unit row and the known tokens of each clause."""
+        vectors = np.zeros((len(texts), self.dimensions), np.float32)
+        tokens: list[NDArray[np.int32]] = []
+        for start in range(0, len(texts), CHUNK):
+            encodings = self._encode(texts[start : start + CHUNK])
+            self._sum(encodings, vectors[start : start + CHUNK])
+            tokens += map(_known, encodings)
+        return vectors, tokens
 
     def token_vectors(self, ids: NDArray[np.int32]) -> NDArray[np.float32]:
         """Return the rows of tokens; a row's length is the token's weight."""
@@ -200,6 +222,14 @@ class TransformersEncoder:
         """Return no tokens: a transformer's word has no vector of its own."""
         return [np.zeros(0, np.int32) for _ in texts]
 
+    def questions_and_tokens(self, texts: Sequence[str]) -> VectorsAndTokens:
+        """Return a unit row of each question, and no tokens."""
+        return self.encode_questions(texts), self.token_ids(texts)
+
+    def clauses_and_tokens(self, texts: Sequence[str]) -> VectorsAndTokens:
+        """Return a unit row of each clause, and no tokens."""
+        return self.encode_clauses(texts), self.token_ids(texts)
+
     def token_vectors(self, ids: NDArray[np.int32]) -> NDArray[np.float32]:
         """Return no rows."""
         return np.zeros((len(ids), self.dimensions), np.float32)
@@ -211,6 +241,11 @@ class TransformersEncoder:
             list(texts), normalize_embeddings=True, convert_to_numpy=True, show_progress_bar=False
         )
         return np.ascontiguousarray(rows, dtype=np.float32)
+
+
+def _known(encoding: Encoding) -> NDArray[np.int32]:
+    """Return the tokens of a text that are in the table."""
+    return np.array([n for n in encoding.ids if n], np.int32)
 
 
 def _digest(path: Path) -> hashlib._Hash:

@@ -342,8 +342,7 @@ class Engine:
 
     def _asked(self, text: str) -> tuple[Floats, Floats]:
         """Return the vector of a question, and the rows of its tokens."""
-        (vector,) = self._encoder.encode_questions([text])
-        (ids,) = self._encoder.token_ids([text])
+        (vector,), (ids,) = self._encoder.questions_and_tokens([text])
         return vector, self._encoder.token_vectors(ids)
 
     def _rate(
@@ -351,8 +350,8 @@ class Engine:
     ) -> Floats:
         """Return how well texts answer: cosine, tokens met, and a quantity that is asked for."""
         plain = [normalise(text) for text in texts]
-        rated: Floats = self._encoder.encode_clauses(plain) @ vector
-        ids = self._encoder.token_ids(plain)
+        vectors, ids = self._encoder.clauses_and_tokens(plain)
+        rated: Floats = vectors @ vector
         rated += TOKENS_MET * match_tokens(tokens, ids, self._encoder.token_vectors)
         if asked:
             rated += QUANTITY_HELD * np.array([bool(held_quantities(one) & asked) for one in plain])

@@ -73,8 +73,7 @@ class Retriever:
     def retrieve(self, questions: Sequence[Question]) -> list[list[Hit]]:
         """Return the hits of each question, best first, at most its top_k."""
         texts = [self.prepare(question.text) for question in questions]
-        vectors = self._encoder.encode_questions(texts)
-        tokens = self._encoder.token_ids(texts)
+        vectors, tokens = self._encoder.questions_and_tokens(texts)
         found: list[list[Hit]] = []
         for question, text, vector, ids in zip(questions, texts, vectors, tokens, strict=True):
             exact = self._cited(question)
@@ -169,8 +168,7 @@ class Retriever:
     def evidence(self, question: Question) -> Evidence:
         """Return what speaks for each candidate, from which its score is made."""
         text = self.prepare(question.text)
-        (vector,) = self._encoder.encode_questions([text])
-        (ids,) = self._encoder.token_ids([text])
+        (vector,), (ids,) = self._encoder.questions_and_tokens([text])
         return self._evidence(question, text, vector, ids)
 
     def _evidence(

@@ -269,3 +269,17 @@ def test_missing_package_is_an_encoder_error(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(EncoderError, match=r"pip install 'tiaowen\[transformers\]'"):
         open_encoder("BAAI/bge-m3")
+
+
+@pytest.mark.parametrize("texts", [TEXTS, TEXTS[:1], [], ["", "条"]])
+def test_one_reading_gives_vectors_and_tokens(texts: list[str]) -> None:
+    """Read once or twice, texts have the same vectors and the same tokens."""
+    encoder = open_encoder(EMBEDDED)
+    for vectors, tokens in (
+        encoder.questions_and_tokens(texts),
+        encoder.clauses_and_tokens(texts),
+    ):
+        assert np.array_equal(vectors, encoder.encode_clauses(texts))
+        assert [one.tolist() for one in tokens] == [
+            one.tolist() for one in encoder.token_ids(texts)
+        ]
