@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from qa.answers import Judgement, cite, compose, select_hits
 from qa.confidence import Calibration, features_of, judge, read_calibration
+from qa.conversation import understand
 from qa.cross_references import CrossReference, find_cross_references
 from qa.document_names import names_of
 from qa.encoder import Encoder, folder_of, open_encoder
@@ -109,16 +110,28 @@ class Engine:
 
     def search_many(self, questions: Sequence[Question]) -> list[list[Hit]]:
         """Return the hits of each question, best first; raises QuestionError and children."""
-        return self._search(self._served, questions)
+        return self._search(self._served, [self.complete(one) for one in questions])
 
     def ask_many(self, questions: Sequence[Question]) -> list[Answer]:
         """Return one answer for each question; raises QuestionError and children."""
         served = self._served
-        found = self._search(served, questions)
+        completed = [self.complete(question) for question in questions]
+        found = self._search(served, completed)
         return [
-            self._answer(served, question, hits)
-            for question, hits in zip(questions, found, strict=True)
+            _as_asked(self._answer(served, whole, hits), question, whole)
+            for question, whole, hits in zip(questions, completed, found, strict=True)
         ]
+
+    def complete(self, question: Question) -> Question:
+        """Return the question that a follow-up stands for; any other as it is."""
+        if not question.history or self._settings.follow_ups == "off":
+            return question
+        most = self._settings.max_question_chars
+        history = [one[:most] for one in question.history if one.strip()]
+        if len(question.text) > most:
+            return question
+        understood = understand(history, question.text, _Earlier(self, self._served))
+        return replace(question, text=understood.text[:most], history=())
 
     def search(self, question: Question) -> list[Hit]:
         """Return the hits of one question."""
@@ -304,6 +317,12 @@ class Engine:
                 judgement = Judgement("closest", min(judgement.confidence, ELSEWHERE))
         return compose(question, language, judgement, citations, notes)
 
+    def likeness(self, text: str, others: Sequence[str]) -> NDArray[np.float32]:
+        """Return the cosine of each other text with one."""
+        vectors = self._encoder.encode_questions([normalise(one) for one in (text, *others)])
+        likeness: NDArray[np.float32] = vectors[1:] @ vectors[0]
+        return likeness
+
     def features(self, question: Question, hits: Sequence[Hit]) -> tuple[float, ...]:
         """Return what the confidence in the answer to a question is made of (FEATURES)."""
         served = self._served
@@ -337,7 +356,7 @@ class Engine:
         if not translation:
             return ""
         (vector,) = self._encoder.encode_clauses([normalise(document.text[slice(*span)])])
-        score = functools.partial(self._likeness, vector)
+        score = functools.partial(self._alike, vector)
         return translate_quote(clause, span, translation, score)
 
     def _asked(self, text: str) -> tuple[Floats, Floats]:
@@ -357,12 +376,42 @@ class Engine:
             rated += QUANTITY_HELD * np.array([bool(held_quantities(one) & asked) for one in plain])
         return rated
 
-    def _likeness(self, vector: NDArray[np.float32], texts: Sequence[str]) -> NDArray[np.float32]:
+    def _alike(self, vector: NDArray[np.float32], texts: Sequence[str]) -> NDArray[np.float32]:
         """Return the cosine of each text with a question."""
-        likeness: NDArray[np.float32] = (
+        alike: NDArray[np.float32] = (
             self._encoder.encode_clauses([normalise(text) for text in texts]) @ vector
         )
-        return likeness
+        return alike
+
+
+class _Earlier:
+    """What completing a follow-up asks of one snapshot."""
+
+    def __init__(self, engine: Engine, served: _Served) -> None:
+        self._engine, self._served = engine, served
+
+    def likeness(self, text: str, others: Sequence[str]) -> NDArray[np.float32]:
+        """Return the cosine of each other text with one."""
+        return self._engine.likeness(text, others)
+
+    def names(self, text: str) -> list[tuple[int, int]]:
+        """Return the spans of a text that name documents, with the marks 《》 around them."""
+        return [
+            (start - text[:start].endswith("《"), end + text[end:].startswith("》"))
+            for start, end, _ in self._served.retriever.names.find_at(text)
+        ]
+
+    def confidence(self, question: str) -> float:
+        """Return the confidence in the answer to a question."""
+        return self._engine.ask(Question(question)).confidence
+
+    def article(self, question: str) -> str:
+        """Return document and article of the first citation of an answer, "" without one."""
+        answer = self._engine.ask(Question(question))
+        if answer.status != "answered":
+            return ""
+        citation = answer.citations[0]
+        return f"《{citation.title}》{self._engine.clause(citation.clause_id).label}"
 
 
 class _Shelf:
@@ -402,6 +451,18 @@ class _Shelf:
     def status_of(self, document: Document) -> Validity:
         """Return whether a document is in force on the day that counts."""
         return validity_of(document, self._day)
+
+
+def _as_asked(answer: Answer, question: Question, whole: Question) -> Answer:
+    """Return an answer under the question as it was asked, with a note on how it was read."""
+    if whole.text == question.text:
+        return answer
+    note = (
+        f"按上文理解为：{whole.text}"
+        if answer.language == "zh"
+        else f"Understood from the conversation as: {whole.text}"
+    )
+    return replace(answer, question=question.text, notes=(note, *answer.notes))
 
 
 def _has_letter(word: str) -> bool:

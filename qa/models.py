@@ -101,7 +101,10 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What somebody asks, and the limits they set: documents, kinds, a date, how many hits."""
+    """What somebody asks, and the limits they set: documents, kinds, a date, how many hits.
+
+    `history` holds the questions asked before it in the same conversation, the oldest first.
+    """
 
     text: str
     top_k: int = 5
@@ -109,6 +112,7 @@ class Question:
     kinds: tuple[str, ...] = ()
     as_of: date | None = None
     language: AnswerLanguage = "auto"
+    history: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

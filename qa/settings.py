@@ -23,6 +23,7 @@ class Settings:
     encoder: str = "embedded"
     enrichment: str = "on"
     gaps: str = "on"
+    follow_ups: str = "rules"
     max_question_chars: int = 2000
     max_top_k: int = 50
     max_upload_mb: int = 20

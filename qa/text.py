@@ -66,6 +66,17 @@ def words(texts: Sequence[str]) -> list[list[str]]:
     return [_words_of(normalise(text), cut) for text in texts]
 
 
+def segment(text: str) -> list[str]:
+    """Return the words of a text with all that stands between; joined they are the text."""
+    cut = _han_cutter(search=False)
+    pieces, at = [], 0
+    for match in _TOKEN.finditer(text):
+        pieces += [text[at : match.start()]] if match.start() > at else []
+        pieces += cut(match[0]) if match.lastgroup == "han" else [match[0]]
+        at = match.end()
+    return [*pieces, text[at:]] if at < len(text) else pieces
+
+
 def language_of(text: str) -> Language:
     """Return zh where at least 15 % of the letters are Han, or where there are no letters."""
     letters = sum(map(str.isalpha, text))
@@ -119,17 +130,20 @@ def _opencc() -> tuple[Callable[[str], str], frozenset[str]]:
 
 
 @functools.cache
-def _han_cutter() -> Callable[[str], list[str]]:
-    """Return rjieba's cutter, or jieba's, which is many times slower, where it is missing."""
+def _han_cutter(*, search: bool = True) -> Callable[[str], list[str]]:
+    """Return rjieba's cutter, or jieba's, which is many times slower, where it is missing.
+
+    With `search` it gives long words and their parts, else each character once.
+    """
     try:
         import rjieba
     except ImportError:
-        return _jieba_cutter()
-    cut: Callable[[str], list[str]] = rjieba.cut_for_search
+        return _jieba_cutter(search=search)
+    cut: Callable[[str], list[str]] = rjieba.cut_for_search if search else rjieba.cut
     return cut
 
 
-def _jieba_cutter() -> Callable[[str], list[str]]:
+def _jieba_cutter(*, search: bool) -> Callable[[str], list[str]]:
     import warnings
 
     with warnings.catch_warnings():
@@ -142,7 +156,7 @@ def _jieba_cutter() -> Callable[[str], list[str]]:
     with tempfile.TemporaryDirectory() as folder:
         tokenizer.tmp_dir = folder
         tokenizer.initialize()
-    cut: Callable[[str], list[str]] = tokenizer.lcut_for_search
+    cut: Callable[[str], list[str]] = tokenizer.lcut_for_search if search else tokenizer.lcut
     return cut
 
 

@@ -650,3 +650,31 @@ def test_a_missing_document_shows_a_page_to_a_browser(client: TestClient) -> Non
     assert page.status_code == 404
     assert page.headers["content-type"].startswith("text/html")
     assert error_of(client.get("/documents/no-such"))["code"] == "document_not_found"
+
+
+def test_a_conversation_carries_its_subject(client: TestClient) -> None:
+    """A follow-up is answered from the turns before it, over both addresses, and said so."""
+    earlier = "职务科技成果可以协议定价吗？"
+    reply = client.post("/v1/ask", json={"question": "多久？", "history": [earlier]}).json()
+    assert reply["question"] == "多久？"
+    assert earlier[:-2] in reply["notes"][0]
+    assert reply["citations"][0]["clause_id"] == "sti-center-regulations#25"
+    messages = [
+        {"role": "user", "content": earlier},
+        {"role": "assistant", "content": "根据第九条……"},
+        {"role": "user", "content": "第三款呢？"},
+    ]
+    chat = client.post("/v1/chat/completions", json={"messages": messages}).json()
+    citation = chat["choices"][0]["message"]["citations"][0]
+    assert (citation["clause_id"], citation["label"]) == (
+        "sti-center-regulations#25",
+        "第二十五条第三款",
+    )
+
+
+def test_a_history_is_checked_like_a_question(client: TestClient) -> None:
+    """Text alone is a question; too many are refused with the place named."""
+    for history in ("text", [1], ["问"] * 101, [None]):
+        reply = client.post("/v1/ask", json={"question": "多久？", "history": history})
+        assert reply.status_code == 422
+        assert "history" in reply.json()["error"]["message"]

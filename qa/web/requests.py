@@ -19,6 +19,7 @@ from pydantic_core import PydanticCustomError
 from qa import models
 
 DEFAULT_TOP_K = 5
+MOST_EARLIER = 100  # questions of one conversation; the last ones count
 _UNREADABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
@@ -58,7 +59,11 @@ class Limits(BaseModel):
         return value
 
     def as_question(
-        self, text: str, max_top_k: int, language: models.AnswerLanguage = "auto"
+        self,
+        text: str,
+        max_top_k: int,
+        language: models.AnswerLanguage = "auto",
+        history: tuple[str, ...] = (),
     ) -> models.Question:
         """Return the question that the engine takes; the default of top_k may be too many."""
         return models.Question(
@@ -68,6 +73,7 @@ class Limits(BaseModel):
             kinds=self.kinds or (),
             as_of=self.as_of,
             language=language,
+            history=history,
         )
 
 
@@ -103,6 +109,14 @@ class AskRequest(SearchRequest):
         models.AnswerLanguage,
         Field(description="The language of the answer; auto: that of the question."),
     ] = "auto"
+    history: Annotated[
+        tuple[Text, ...],
+        Field(
+            max_length=MOST_EARLIER,
+            description="The questions asked before in this conversation, the oldest first; "
+            "a follow-up (那企业呢？) is completed from them.",
+        ),
+    ] = ()
 
 
 class VerifyRequest(BaseModel):
@@ -181,5 +195,13 @@ class ChatRequest(Limits):
     @property
     def question(self) -> str:
         """Return the last user message, empty where there is none."""
-        asked = [message.text for message in self.messages if message.role == "user"]
-        return asked[-1] if asked else ""
+        return self._asked[-1] if self._asked else ""
+
+    @property
+    def history(self) -> tuple[str, ...]:
+        """Return the user messages before the last."""
+        return self._asked[:-1][-MOST_EARLIER:]
+
+    @property
+    def _asked(self) -> tuple[str, ...]:
+        return tuple(message.text for message in self.messages if message.role == "user")

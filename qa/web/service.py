@@ -62,7 +62,9 @@ class Service:
         """
         asked = await self._body(request, requests.AskRequest)
         engine = self._source.current()
-        question = asked.as_question(asked.question, self._settings.max_top_k, asked.language)
+        question = asked.as_question(
+            asked.question, self._settings.max_top_k, asked.language, asked.history
+        )
         started = perf_counter()
         answer = engine.ask(question)
         took_ms = _since(started)
@@ -122,7 +124,9 @@ class Service:
         """
         asked = await self._body(request, requests.ChatRequest)
         completions.check(asked)
-        question = asked.as_question(asked.question, self._settings.max_top_k, asked.language)
+        question = asked.as_question(
+            asked.question, self._settings.max_top_k, asked.language, asked.history
+        )
         answer = self._source.current().ask(question)
         self._note(answer)
         completion = completions.Completion(asked, answer)
