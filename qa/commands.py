@@ -157,7 +157,8 @@ def enrich(
     timeout: Annotated[float, typer.Option(min=1, help="Seconds to wait for a reply.")] = 60,
 ) -> None:
     """Have a language model of yours draft the translations and questions a document lacks."""
-    from qa.enriching import Endpoint, enrich_document
+    from qa.endpoint import Endpoint
+    from qa.enriching import enrich_document
     from qa.terminal import progress_bar
 
     settings = Settings.from_env(os.environ)

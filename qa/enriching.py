@@ -8,42 +8,34 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import time
 import tomllib
-import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from http.client import HTTPException
 from pathlib import Path
-from typing import Any
-from urllib.error import HTTPError, URLError
-from urllib.parse import urlsplit
-from urllib.request import HTTPRedirectHandler, OpenerDirector, ProxyHandler, Request, build_opener
 
 from qa.catalog import CATALOG, load_documents
 from qa.clauses import split_clauses
+from qa.endpoint import (
+    MAX_REPLY,
+    Endpoint,
+    UnansweredError,
+    check_endpoint,
+    cleaned,
+    content_of,
+    parse_json,
+    post,
+    shown,
+)
 from qa.enrichment import NONE, QUESTIONS, TRANSLATIONS, load_enrichment
 from qa.errors import CorpusError, DocumentNotFoundError, SettingsError
 from qa.models import Clause, Document
 
-URL_VARIABLE = "TIAOWEN_LLM_URL"
-MODEL_VARIABLE = "TIAOWEN_LLM_MODEL"
-KEY_VARIABLE = "TIAOWEN_LLM_KEY"
-
-MAX_REPLY = 1_000_000  # bytes
 MAX_QUESTION = 300  # characters
 FEWEST, MOST = 3, 5  # questions in each language
 REPLIES = 2  # a reply that cannot be used is asked for once more
 UNANSWERED = 3  # clauses in a row without an answer, after which the run stops
 
 _LANGUAGES = ("zh", "en")
-_CHUNK = 65536
-_SAID = 200  # characters of a server's complaint that are shown
-_LOCAL = {"localhost", "127.0.0.1", "::1"}
-_OVER_ITS_LIMITS = {400, 413, 422}  # said of one clause, as a rule because it is too long
-_PASSING = {408, 425, 429}
-_UNSEEN = {"Cc", "Cf", "Cs"}  # control, direction and joining marks, halves of surrogate pairs
-
 _TASK = """\
 You prepare reference material for a search engine over Chinese policy documents.
 The user's message is one clause of a document as JSON, between two lines with the marker {marker}.
@@ -58,17 +50,6 @@ each paragraph, in order, with no line break inside a paragraph."""
 _QUESTIONS_RULE = """\
 zh: 3 to 5 short questions in Chinese that people would ask in everyday words and that this clause
 answers. en: 3 to 5 such questions in English."""
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """An OpenAI-compatible service; `timeout` seconds hold for one try, `pauses` between tries."""
-
-    url: str
-    model: str
-    key: str = field(default="", repr=False)
-    timeout: float = 60.0
-    pauses: tuple[float, ...] = (1.0, 4.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,19 +88,8 @@ class _Statement:
     header: bool = False
 
 
-class _UnansweredError(Exception):
-    """The service gave no answer for a clause, but may for the next."""
-
-
 class _UnusableError(Exception):
     """The replies for a clause cannot be used."""
-
-
-class _SameAddress(HTTPRedirectHandler):
-    """Follows no redirect: the key and the text go to the address that was given, or nowhere."""
-
-    def redirect_request(self, *_: Any, **__: Any) -> None:
-        """Return nothing, so that a redirect is an error like any other."""
 
 
 def enrich_document(
@@ -137,7 +107,7 @@ def enrich_document(
     cannot be used is left out and reported. Raises CorpusError, DocumentNotFoundError, and
     SettingsError where the service cannot be used; what was written until then stays.
     """
-    _check(endpoint)
+    check_endpoint(endpoint)
     document = _document(corpus, document_id)
     clauses = [clause for clause in split_clauses(document) if clause.paragraphs]
     keys = [clause.key for clause in clauses]
@@ -160,7 +130,7 @@ def enrich_document(
             failed.append(FailedClause(clause.id, str(error)))
             unanswered = 0
             continue
-        except _UnansweredError as error:
+        except UnansweredError as error:
             failed.append(FailedClause(clause.id, str(error)))
             unanswered += 1
             if unanswered == UNANSWERED:
@@ -234,12 +204,12 @@ def _ask(
     for _ in range(REPLIES):
         try:
             return parse_reply(
-                _post(endpoint, body), clause, translation=translation, questions=questions
+                post(endpoint, body), clause, translation=translation, questions=questions
             )
         except ValueError as error:
             wrong = str(error)
     raise _UnusableError(
-        f"the reply of {_shown(endpoint.model)} cannot be used: {wrong}; "
+        f"the reply of {shown(endpoint.model)} cannot be used: {wrong}; "
         "run the same command again, or take a stronger model"
     )
 
@@ -253,30 +223,11 @@ def parse_reply(
     """Return what a reply says of a clause, cleaned; ValueError says why it cannot be used."""
     if len(body) > MAX_REPLY:
         raise ValueError(f"it is longer than {MAX_REPLY} bytes")
-    said = _object_in(_content_of(_parsed(body.decode("utf-8", "replace"))))
+    said = _object_in(content_of(parse_json(body.decode("utf-8", "replace"))))
     return Reply(
         _translation_of(said, most=2000 + 20 * len(clause.text)) if translation else "",
         {name: _questions_of(said, name) for name in _LANGUAGES} if questions else {},
     )
-
-
-def _parsed(text: str, start: int = 0) -> object:
-    """Return the JSON value that begins at `start`; what follows it is not read."""
-    try:
-        value: object = json.JSONDecoder().raw_decode(text, start)[0]
-    except (ValueError, RecursionError) as error:
-        raise ValueError("it is not JSON") from error
-    return value
-
-
-def _content_of(envelope: object) -> str:
-    try:
-        content = envelope["choices"][0]["message"]["content"]  # type: ignore[index]
-    except (LookupError, TypeError) as error:
-        raise ValueError("it has no choices[0].message.content") from error
-    if not isinstance(content, str):
-        raise ValueError("its content is not text")
-    return content
 
 
 def _object_in(content: str) -> dict[str, object]:
@@ -285,7 +236,7 @@ def _object_in(content: str) -> dict[str, object]:
     start = content.find("{")
     if start < 0:
         raise ValueError("its content has no JSON object")
-    said = _parsed(content, start)
+    said = parse_json(content, start)
     if not isinstance(said, dict):
         raise ValueError("its content has no JSON object")
     return said
@@ -297,7 +248,7 @@ def _translation_of(said: Mapping[str, object], most: int) -> str:
         raise ValueError("translation is not text")
     if len(text) > most:
         raise ValueError(f"translation is longer than {most} characters")
-    lines = [_cleaned(line) for line in text.splitlines()]
+    lines = [cleaned(line) for line in text.splitlines()]
     if not any(lines):
         raise ValueError("translation is empty")
     return "\n".join(filter(None, lines))
@@ -311,129 +262,10 @@ def _questions_of(said: Mapping[str, object], name: str) -> tuple[str, ...]:
         raise ValueError(f"{name} holds something that is not text")
     if any(len(one) > MAX_QUESTION for one in listed):
         raise ValueError(f"{name} has a question of more than {MAX_QUESTION} characters")
-    asked = list(dict.fromkeys(filter(None, map(_cleaned, listed))))
+    asked = list(dict.fromkeys(filter(None, map(cleaned, listed))))
     if len(asked) < FEWEST:
         raise ValueError(f"{name} has {len(asked)} questions, fewer than {FEWEST}")
     return tuple(asked[:MOST])
-
-
-def _cleaned(text: str) -> str:
-    """Return a text on one line without characters that nobody sees."""
-    spaced = " ".join(text.split())
-    return "".join(one for one in spaced if unicodedata.category(one) not in _UNSEEN).strip()
-
-
-def _shown(text: str, key: str = "") -> str:
-    """Return a stranger's text fit for one line of a terminal, without our key."""
-    return _cleaned(text.replace(key, "…") if key else text)[:_SAID]
-
-
-# The service
-
-
-def _check(endpoint: Endpoint) -> None:
-    for value, option, variable, like in (
-        (endpoint.url, "--url", URL_VARIABLE, "http://127.0.0.1:1234/v1"),
-        (endpoint.model, "--model", MODEL_VARIABLE, "NAME"),
-    ):
-        if not value.strip():
-            raise SettingsError(
-                f"no {option} is given; write `{option} {like}` or set {variable}, "
-                "for any service that speaks the OpenAI protocol"
-            )
-    if not _is_address(endpoint.url):
-        raise SettingsError(
-            f"--url {_shown(endpoint.url)!r} is no address such as http://127.0.0.1:1234/v1; "
-            f"mend it or {URL_VARIABLE} (a key goes into {KEY_VARIABLE})"
-        )
-    if not (endpoint.key.isascii() and endpoint.key.isprintable()):
-        raise SettingsError(
-            f"--key has characters that no key has; mend it or {KEY_VARIABLE} and copy it again"
-        )
-
-
-def _is_address(url: str) -> bool:
-    if not (url.isascii() and url.isprintable()) or " " in url:
-        return False
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError:
-        return False
-    bare = not (parts.username or parts.password or parts.query or parts.fragment)
-    return parts.scheme in {"http", "https"} and bool(parts.hostname) and port != 0 and bare
-
-
-def _post(endpoint: Endpoint, body: bytes) -> bytes:
-    """Return what the service answers, a byte over the limit at most."""
-    url = f"{endpoint.url.rstrip('/')}/chat/completions"
-    headers = {"Content-Type": "application/json", "User-Agent": "tiaowen"}
-    if endpoint.key:
-        headers["Authorization"] = f"Bearer {endpoint.key}"
-    opener = _opener(url)
-    for pause in (*endpoint.pauses, None):
-        request = Request(url, body, headers)  # noqa: S310 (the scheme has been checked)
-        try:
-            return _read(opener, request, endpoint.timeout)
-        except HTTPError as error:
-            said = f"{url} answers {error.code}: {_complaint(error, endpoint.key)}"
-            if error.code in _OVER_ITS_LIMITS:
-                raise _UnansweredError(said) from error
-            if error.code < 500 and error.code not in _PASSING:
-                raise SettingsError(
-                    f"{said}; mend --url, --model or --key "
-                    f"({URL_VARIABLE}, {MODEL_VARIABLE}, {KEY_VARIABLE})"
-                ) from error
-            if pause is None:
-                raise _UnansweredError(said) from error
-        except (OSError, HTTPException) as error:
-            if pause is None:
-                raise _failure(url, endpoint.timeout, error) from error
-        time.sleep(pause)
-    raise AssertionError("the last try returns or raises")
-
-
-def _opener(url: str) -> OpenerDirector:
-    """Return what opens a URL; a service on this machine is reached past any proxy."""
-    proxies = [ProxyHandler({})] if urlsplit(url).hostname in _LOCAL else []
-    return build_opener(_SameAddress, *proxies)
-
-
-def _read(opener: OpenerDirector, request: Request, timeout: float) -> bytes:
-    """Return the answer to a request; the time-out holds for the whole of it."""
-    end = time.monotonic() + timeout
-    read = b""
-    with opener.open(request, timeout=timeout) as response:
-        while len(read) <= MAX_REPLY and (chunk := response.read1(_CHUNK)):
-            read += chunk
-            if time.monotonic() > end:
-                raise TimeoutError
-    return read[: MAX_REPLY + 1]
-
-
-def _complaint(error: HTTPError, key: str) -> str:
-    with error:
-        try:
-            said = error.read(_CHUNK).decode("utf-8", "replace")
-        except (OSError, HTTPException):
-            said = ""
-    return _shown(said, key) or _shown(error.reason)
-
-
-def _failure(url: str, timeout: float, error: Exception) -> Exception:
-    """Return what to raise where no answer came: for this clause, or for the whole run."""
-    reason = error.reason if isinstance(error, URLError) else error
-    if isinstance(reason, TimeoutError):
-        return _UnansweredError(
-            f"{url} has not answered within {timeout:g} s; `--timeout` gives it longer"
-        )
-    if not isinstance(error, URLError):
-        return _UnansweredError(f"{url} broke off: {_shown(str(error)) or type(error).__name__}")
-    said = reason.strerror or str(reason) if isinstance(reason, OSError) else str(reason)
-    return SettingsError(
-        f"{url} cannot be reached: {_shown(said)}; start the service there, "
-        f"or give another address with --url or {URL_VARIABLE}"
-    )
 
 
 # The files
@@ -446,7 +278,7 @@ def _translations(corpus: Path, document_id: str) -> Path:
 def _write(corpus: Path, clause: Clause, keys: Sequence[str], reply: Reply, model: str) -> None:
     """Write what a reply says into the files beside the document, each whole or not at all."""
     order = keys[: keys.index(clause.key) + 1]
-    by = f"by {_shown(model)}, not reviewed"
+    by = f"by {shown(model)}, not reviewed"
     if reply.translation:
         path = _translations(corpus, clause.document_id)
         text = _text_of(path, f"# Machine translation {by}\n")

@@ -16,7 +16,7 @@ LAYERS = (
     ("numbering", "sheet", "validity", "lexicon", "ranking", "quantities", "dates", "amounts"),
     ("cleaning", "paragraphs", "references", "resolution", "labels", "encoder", "document_names"),
     ("statutes", "documents", "workbook", "translations", "enrichment", "quotes", "substitution"),
-    ("outlines", "catalog", "cross_references", "conversation"),
+    ("outlines", "catalog", "cross_references", "conversation", "endpoint"),
     ("clauses",),
     ("keyword_index", "vector_index", "token_index"),
     ("snapshots",),

@@ -13,10 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from qa import enriching
+from qa import endpoint, enriching
 from qa.catalog import add_document
 from qa.cli import main
-from qa.enriching import Endpoint, EnrichingReport, compose_messages, enrich_document, parse_reply
+from qa.endpoint import Endpoint
+from qa.enriching import EnrichingReport, compose_messages, enrich_document, parse_reply
 from qa.enrichment import load_enrichment
 from qa.errors import CorpusError, DocumentNotFoundError, SettingsError
 from qa.models import Clause, Document, Paragraph
@@ -485,7 +486,7 @@ def test_a_passing_fault_is_waited_out(
 def test_the_pauses_grow(corpus: Path, service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     """Three tries, with a longer pause before the third."""
     slept: list[float] = []
-    monkeypatch.setattr(enriching.time, "sleep", slept.append)
+    monkeypatch.setattr(endpoint.time, "sleep", slept.append)
     service.answering = lambda number, body: (500, b"")
     with pytest.raises(SettingsError, match="3 clauses in a row"):
         enrich_document(corpus, "rule", Endpoint(service.url, "m"), warn=print)
@@ -623,7 +624,7 @@ def test_the_command_says_how_to_reach_a_service(
     monkeypatch.setenv("TIAOWEN_CORPUS", str(corpus))
     for name in ("URL", "MODEL", "KEY"):
         monkeypatch.delenv(f"TIAOWEN_LLM_{name}", raising=False)
-    monkeypatch.setattr(enriching.time, "sleep", lambda _: None)
+    monkeypatch.setattr(endpoint.time, "sleep", lambda _: None)
     assert main(["enrich", "rule", "--url", "http://127.0.0.1:9/v1", "--model", "m"]) == 2
     said = capsys.readouterr().err
     assert said.startswith("error: http://127.0.0.1:9/v1/chat/completions cannot be reached")
