@@ -208,7 +208,7 @@ def ask(
     )
     engine = Engine.open(Settings.from_env(os.environ))
     started = time.perf_counter()
-    answer = engine.ask(asked)
+    answer = engine.ask_and_write(asked)
     if as_json:
         from qa.wire import answer_to_dict
 

@@ -85,7 +85,9 @@ def _settings(settings: Settings, environ: Mapping[str, str]) -> Iterator[Check]
     for one in fields(settings):
         name = PREFIX + one.name.upper()
         origin = "environment" if environ.get(name, "").strip() else "default"
-        yield Check("setting", f"{name}={getattr(settings, one.name)} ({origin})")
+        value = getattr(settings, one.name)
+        shown = value if one.repr or not value else "(kept to itself)"
+        yield Check("setting", f"{name}={shown} ({origin})")
     known = {PREFIX + one.name.upper() for one in fields(settings)}
     for name in sorted(set(environ) - known):
         if name.startswith(PREFIX):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+import logging
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -16,31 +17,37 @@ from qa.conversation import understand
 from qa.cross_references import CrossReference, find_cross_references
 from qa.document_names import names_of
 from qa.encoder import Encoder, folder_of, open_encoder
+from qa.endpoint import Endpoint, UnansweredError, check_endpoint
 from qa.enrichment import load_translations
 from qa.errors import (
     ClauseNotFoundError,
-    DocumentNotFoundError,
     QuestionError,
     QuestionTooLongError,
+    SettingsError,
 )
+from qa.generation import Checks, rewrite_question, write_prose
 from qa.labels import label_en
 from qa.lexicon import load_lexicon
 from qa.models import Answer, Clause, Document, Hit, Language, Question, Validity
+from qa.notes import as_asked, missing_article, notes_of
 from qa.places import is_elsewhere
 from qa.quantities import Quantity, asked_quantities, held_quantities
 from qa.quotes import asks_for_list, choose_span
 from qa.ranking import read_ranking
 from qa.references import find_references
-from qa.resolution import Target, last_article, span_of
+from qa.resolution import Target, span_of
 from qa.retriever import EXACT_SCORE, Retriever
+from qa.served import Served, clauses_of, document_of, id_of_name
 from qa.settings import Settings
 from qa.snapshots import Snapshot, current_id, read_snapshot
 from qa.spelling import Speller
-from qa.text import language_of, normalise, numeral_of, words
+from qa.text import language_of, normalise, words
 from qa.token_index import match_tokens
 from qa.translations import translate_quote, translated_lines
 from qa.validity import validity_of
-from qa.verification import Verification, letters_of, verify_text
+from qa.verification import Verification, verify_text
+
+logger = logging.getLogger(__name__)
 
 Floats = NDArray[np.float32]
 TOKENS_MET = 1.0  # beside the cosine
@@ -48,27 +55,6 @@ QUANTITY_HELD = 0.2
 VERIFIED_CHARS = 100_000  # of a text to verify
 SAY_THE_SAME = 0.8  # cosine of two clauses of which the one in force comes first
 ELSEWHERE = 0.3  # most confidence in an answer from a document about another place
-
-
-@dataclass(frozen=True)  # no slots: `letters` is kept once it is made
-class _Served:
-    """One snapshot being served, and what is looked up in it; replaced whole by a refresh."""
-
-    snapshot: Snapshot
-    retriever: Retriever
-    documents: Mapping[str, Document]
-    positions: Mapping[str, int]
-    translations: Mapping[str, str]
-    calibration: Calibration
-    crossing: dict[str, dict[str, list[CrossReference]]] = field(default_factory=dict)
-
-    @functools.cached_property
-    def letters(self) -> tuple[str, ...]:
-        """Return the letters of each clause and of its translation, made when first asked for."""
-        return tuple(
-            f"{letters_of(clause.text)} {letters_of(self.translations.get(clause.id, ''))}"
-            for clause in self.snapshot.clauses
-        )
 
 
 class Engine:
@@ -88,6 +74,8 @@ class Engine:
 
         Raises EncoderError, IndexMissingError, IndexMismatchError or IndexDamagedError.
         """
+        if uses_model(settings):
+            check_endpoint(_endpoint(settings))
         encoder = open_encoder(settings.encoder)
         return cls(settings, encoder, read_snapshot(settings.index, encoder.fingerprint))
 
@@ -118,7 +106,7 @@ class Engine:
         completed = [self.complete(question) for question in questions]
         found = self._search(served, completed)
         return [
-            _as_asked(self._answer(served, whole, hits), question, whole)
+            as_asked(self._answer(served, whole, hits), question, whole)
             for question, whole, hits in zip(questions, completed, found, strict=True)
         ]
 
@@ -130,8 +118,41 @@ class Engine:
         history = [one[:most] for one in question.history if one.strip()]
         if len(question.text) > most:
             return question
-        understood = understand(history, question.text, _Earlier(self, self._served))
-        return replace(question, text=understood.text[:most], history=())
+        text = ""
+        if self._settings.follow_ups == "model" and history:
+            text = self._rewritten(history, question.text)
+        text = text or understand(history, question.text, _Earlier(self, self._served)).text
+        return replace(question, text=text[:most], history=())
+
+    def _rewritten(self, history: Sequence[str], question: str) -> str:
+        """Return a follow-up as the model completes it, "" where it does not answer."""
+        try:
+            return rewrite_question(_endpoint(self._settings), history, question)
+        except (UnansweredError, SettingsError, ValueError) as error:
+            logger.warning("the language model did not complete a follow-up: %s", error)
+            return ""
+
+    def write(self, answer: Answer, as_of: date | None = None) -> Generator[str, None, Answer]:
+        """Yield what the model of the settings writes and is verified; return the whole answer.
+
+        Without TIAOWEN_GENERATION=on nothing is written. Reads from the network, so it may take
+        TIAOWEN_LLM_SECONDS.
+        """
+        if self._settings.generation != "on" or answer.status != "answered":
+            return answer
+        shelf = _Shelf(self, self._served, as_of or date.today())
+        checks = Checks(shelf, self.likeness)
+        return (yield from write_prose(_endpoint(self._settings), answer, checks))
+
+    def ask_and_write(self, question: Question) -> Answer:
+        """Return the answer to one question with what `write` yields."""
+        writing = self.write(self.ask(question), question.as_of)
+        while True:
+            try:
+                next(writing)
+            except StopIteration as end:
+                answer: Answer = end.value
+                return answer
 
     def search(self, question: Question) -> list[Hit]:
         """Return the hits of one question."""
@@ -160,11 +181,11 @@ class Engine:
 
     def document(self, document_id: str) -> Document:
         """Return a document; raises DocumentNotFoundError."""
-        return _document(self._served, document_id)
+        return document_of(self._served, document_id)
 
     def clauses(self, document_id: str) -> tuple[Clause, ...]:
         """Return a document's clauses in order; raises DocumentNotFoundError."""
-        return _clauses(self._served, document_id)
+        return clauses_of(self._served, document_id)
 
     def clause(self, clause_id: str) -> Clause:
         """Return a clause; raises ClauseNotFoundError."""
@@ -201,15 +222,15 @@ class Engine:
             if citing != clause_id and any(one.clause_id == clause_id for one in found)
         ]
 
-    def _crossing(self, served: _Served, document_id: str) -> dict[str, list[CrossReference]]:
+    def _crossing(self, served: Served, document_id: str) -> dict[str, list[CrossReference]]:
         """Return what each clause of a document refers to, found once for each snapshot."""
         if document_id not in served.crossing:
-            named = functools.partial(_id_of_name, served)
-            clauses_of = functools.cache(functools.partial(_clauses, served))
+            named = functools.partial(id_of_name, served)
+            of_document = functools.cache(functools.partial(clauses_of, served))
             served.crossing[document_id] = {
                 clause.id: found
-                for clause in clauses_of(document_id)
-                if (found := find_cross_references(clause, named, clauses_of))
+                for clause in of_document(document_id)
+                if (found := find_cross_references(clause, named, of_document))
             }
         return served.crossing[document_id]
 
@@ -230,8 +251,8 @@ class Engine:
         """Return whether a document is in force, today or as of a day."""
         return validity_of(document, as_of or date.today())
 
-    def _serve(self, snapshot: Snapshot) -> _Served:
-        return _Served(
+    def _serve(self, snapshot: Snapshot) -> Served:
+        return Served(
             snapshot,
             Retriever(
                 snapshot,
@@ -246,17 +267,17 @@ class Engine:
             read_calibration(folder_of(self._settings.encoder), self._settings.corpus),
         )
 
-    def _search(self, served: _Served, questions: Sequence[Question]) -> list[list[Hit]]:
+    def _search(self, served: Served, questions: Sequence[Question]) -> list[list[Hit]]:
         for question in questions:
             _check(question, self._settings)
             for document_id in question.documents:
-                _document(served, document_id)
+                document_of(served, document_id)
         return [
             self._current_first(served, question, hits)
             for question, hits in zip(questions, served.retriever.retrieve(questions), strict=True)
         ]
 
-    def _current_first(self, served: _Served, question: Question, hits: Sequence[Hit]) -> list[Hit]:
+    def _current_first(self, served: Served, question: Question, hits: Sequence[Hit]) -> list[Hit]:
         """Return hits with each rule not in force behind the first that is and says the same."""
         day = question.as_of or date.today()
         in_force = [
@@ -276,9 +297,9 @@ class Engine:
                 found.insert(found.index(better[0]) + 1, hit)
         return [replace(hit, rank=rank) for rank, hit in enumerate(found, 1)]
 
-    def _answer(self, served: _Served, question: Question, hits: Sequence[Hit]) -> Answer:
+    def _answer(self, served: Served, question: Question, hits: Sequence[Hit]) -> Answer:
         language = language_of(question.text) if question.language == "auto" else question.language
-        missing = _missing_article(served, question, language)
+        missing = missing_article(served, question, language)
         if missing:
             return compose(question, language, Judgement("no_basis", 0.0), [], [missing])
         text = served.retriever.prepare(question.text)
@@ -307,7 +328,7 @@ class Engine:
         notes: list[str] = []
         if hits[0].score >= EXACT_SCORE:
             judgement = Judgement("answered", 1.0)
-            notes = _notes_of(served, served.retriever.cited(question), language)
+            notes = notes_of(served, served.retriever.cited(question), language)
         else:
             judgement = judge(
                 features_of(text, hits, citations[0].quote), language_of(text), served.calibration
@@ -332,7 +353,7 @@ class Engine:
         return features_of(text, hits, quote)
 
     def _chooser(
-        self, served: _Served, text: str, language: Language
+        self, served: Served, text: str, language: Language
     ) -> Callable[[Hit], tuple[int, int]]:
         """Return what chooses the span to quote of a hit."""
         rate = functools.partial(self._rate, *self._asked(text), asked_quantities(text))
@@ -384,10 +405,21 @@ class Engine:
         return alike
 
 
+def uses_model(settings: Settings) -> bool:
+    """Return whether a language model is asked: for prose, or to complete follow-ups."""
+    return settings.generation == "on" or settings.follow_ups == "model"
+
+
+def _endpoint(settings: Settings) -> Endpoint:
+    return Endpoint(
+        settings.llm_url, settings.llm_model, settings.llm_key, settings.llm_seconds, pauses=()
+    )
+
+
 class _Earlier:
     """What completing a follow-up asks of one snapshot."""
 
-    def __init__(self, engine: Engine, served: _Served) -> None:
+    def __init__(self, engine: Engine, served: Served) -> None:
         self._engine, self._served = engine, served
 
     def likeness(self, text: str, others: Sequence[str]) -> NDArray[np.float32]:
@@ -417,7 +449,7 @@ class _Earlier:
 class _Shelf:
     """What a verification asks of one snapshot."""
 
-    def __init__(self, engine: Engine, served: _Served, day: date) -> None:
+    def __init__(self, engine: Engine, served: Served, day: date) -> None:
         self._engine, self._served, self._day = engine, served, day
 
     def cited(self, text: str) -> list[Target]:
@@ -437,7 +469,7 @@ class _Shelf:
 
     def document(self, document_id: str) -> Document:
         """Return a document."""
-        return _document(self._served, document_id)
+        return document_of(self._served, document_id)
 
     def holding(self, letters: str) -> list[Clause]:
         """Return the clauses that hold a run of letters, in their text or translation."""
@@ -453,18 +485,6 @@ class _Shelf:
         return validity_of(document, self._day)
 
 
-def _as_asked(answer: Answer, question: Question, whole: Question) -> Answer:
-    """Return an answer under the question as it was asked, with a note on how it was read."""
-    if whole.text == question.text:
-        return answer
-    note = (
-        f"按上文理解为：{whole.text}"
-        if answer.language == "zh"
-        else f"Understood from the conversation as: {whole.text}"
-    )
-    return replace(answer, question=question.text, notes=(note, *answer.notes))
-
-
 def _has_letter(word: str) -> bool:
     return any(map(str.isalpha, word))
 
@@ -477,65 +497,3 @@ def _check(question: Question, settings: Settings) -> None:
             f"the question has {len(question.text)} characters, more than "
             f"{settings.max_question_chars}; shorten it, or raise TIAOWEN_MAX_QUESTION_CHARS"
         )
-
-
-def _document(served: _Served, document_id: str) -> Document:
-    if document_id not in served.documents:
-        known = ", ".join(list(served.documents)[:20])
-        raise DocumentNotFoundError(
-            f"there is no document {document_id[:120]!r}; the ids are: {known or 'none yet'}"
-        )
-    return served.documents[document_id]
-
-
-def _clauses(served: _Served, document_id: str) -> tuple[Clause, ...]:
-    _document(served, document_id)
-    return tuple(served.snapshot.clauses_of(served.positions[document_id]))
-
-
-def _notes_of(served: _Served, targets: Sequence[Target], language: Language) -> list[str]:
-    """Return what to say of articles cited by number: a part that is not there, several rules."""
-    notes = []
-    for one in targets:
-        if not one.has_all:
-            count = len(one.clause.paragraphs)
-            notes.append(
-                f"{one.clause.label}没有所问的款或项：该条共{numeral_of(count)}款，现引全条。"
-                if language == "zh"
-                else f"{label_en(one.clause)} has no such paragraph or item: it has {count} "
-                f"paragraph{'s' if count != 1 else ''}; the whole is quoted."
-            )
-    ids = dict.fromkeys(one.clause.document_id for one in targets)
-    if len(ids) > 1 and len({one.clause.key for one in targets}) == 1:
-        titles = [served.documents[one].title for one in ids]
-        notes.append(
-            "未指明文件；有此条的文件：" + "".join(f"《{title}》" for title in titles)
-            if language == "zh"
-            else "No document was named; these have it: " + ", ".join(f"《{t}》" for t in titles)
-        )
-    return notes
-
-
-def _id_of_name(served: _Served, name: str) -> str:
-    """Return the id of the document with exactly this name, "" where none or several have it."""
-    places = [some for start, _, some in served.retriever.names.find_at(name) if start == 0]
-    whole = [one for some in places for one in some if normalise(name) in names_of(one)]
-    return whole[0].id if len(whole) == 1 else ""
-
-
-def _missing_article(served: _Served, question: Question, language: Language) -> str:
-    """Return what to say where a question names an article that its document does not have."""
-    references = find_references(question.text)
-    if not references:
-        return ""
-    documents = [one for one in served.snapshot.documents if one.id in question.documents]
-    named = served.retriever.names.find(question.text) or documents
-    if len(named) != 1:
-        return ""
-    last = last_article(_clauses(served, named[0].id))
-    wanted = references[0].numbers[0]
-    if not last or wanted <= last:
-        return ""
-    if language == "zh":
-        return f"《{named[0].title}》没有第{numeral_of(wanted)}条：全文共{numeral_of(last)}条。"
-    return f"There is no Article {wanted}: “{named[0].title_en or named[0].title}” has {last}."

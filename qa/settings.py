@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 from qa.errors import SettingsError
 
 PREFIX = "TIAOWEN_"
+CHOICES = {
+    "enrichment": ("on", "off"),
+    "gaps": ("on", "off"),
+    "follow_ups": ("rules", "model", "off"),
+    "generation": ("on", "off"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +30,11 @@ class Settings:
     enrichment: str = "on"
     gaps: str = "on"
     follow_ups: str = "rules"
+    generation: str = "off"
+    llm_url: str = ""
+    llm_model: str = ""
+    llm_key: str = field(default="", repr=False)
+    llm_seconds: int = 20
     max_question_chars: int = 2000
     max_top_k: int = 50
     max_upload_mb: int = 20
@@ -38,7 +49,7 @@ class Settings:
             name = PREFIX + one.name.upper()
             text = environ.get(name, "").strip()
             if text:
-                values[one.name] = _parse(name, text, one.default)
+                values[one.name] = _parse(name, text, one.default, CHOICES.get(one.name, ()))
         return cls(**values)  # type: ignore[arg-type]
 
 
@@ -51,7 +62,13 @@ def _home() -> Path:
     return here
 
 
-def _parse(name: str, text: str, default: object) -> object:
+def _parse(name: str, text: str, default: object, choices: tuple[str, ...]) -> object:
+    if choices:
+        if text.lower() not in choices:
+            raise SettingsError(
+                f"{name}={text!r} is none of {', '.join(choices)}; unset it to use {default}"
+            )
+        return text.lower()
     if isinstance(default, Path):
         return Path(text)
     if isinstance(default, int):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Callable, Generator, Iterator, Mapping
 from typing import Any
 from uuid import uuid4
 
@@ -17,6 +18,7 @@ from qa.web.views import citation_view
 MODEL = "tiaowen"
 _TOKEN = re.compile(r"[\u3400-\u9fff]|[^\W\u3400-\u9fff]+|[^\w\s]")
 _PIECE = 24
+_FIRST: dict[str, Any] = {"role": "assistant", "content": ""}
 _HEADINGS = {
     ("zh", "answered"): "依据",
     ("en", "answered"): "Sources",
@@ -59,7 +61,12 @@ def model_reply() -> dict[str, Any]:
 class Completion:
     """One answer as a completion: whole, or as the lines of a stream."""
 
-    def __init__(self, request: requests.ChatRequest, answer: models.Answer) -> None:
+    def __init__(
+        self,
+        request: requests.ChatRequest,
+        answer: models.Answer,
+        head: Mapping[str, Any] | None = None,
+    ) -> None:
         self._request = request
         self._content, annotations = _markdown(answer)
         self._extra = {
@@ -68,7 +75,7 @@ class Completion:
             ],
             "annotations": annotations,
         }
-        self._head = {"id": f"chatcmpl-{uuid4().hex}", "created": int(time.time()), "model": MODEL}
+        self._head = head or _new_head()
 
     def whole(self) -> bytes:
         """Return the completion as one JSON object."""
@@ -79,19 +86,18 @@ class Completion:
 
     def stream(self) -> bytes:
         """Return the completion as server-sent events, ended by [DONE]."""
-        pieces = [self._content[at : at + _PIECE] for at in range(0, len(self._content), _PIECE)]
-        deltas: list[dict[str, Any]] = [{"role": "assistant", "content": ""}]
-        deltas += [{"content": piece} for piece in pieces]
-        chunks = [self._chunk([_choice(delta)]) for delta in deltas]
-        chunks.append(self._chunk([_choice(self._extra, "stop")]))
+        return _event(self._head, [_choice(_FIRST)]) + self.rest(0)
+
+    def rest(self, sent: int) -> bytes:
+        """Return the events of what follows the first characters, which have been sent."""
+        content = self._content[sent:]
+        pieces = [content[at : at + _PIECE] for at in range(0, len(content), _PIECE)]
+        events = [_event(self._head, [_choice({"content": piece})]) for piece in pieces]
+        events.append(_event(self._head, [_choice(self._extra, "stop")]))
         options = self._request.stream_options
         if options is not None and options.include_usage:
-            chunks = [{**chunk, "usage": None} for chunk in chunks]
-            chunks.append({**self._chunk([]), "usage": self._usage()})
-        return b"".join(b"data: %b\n\n" % to_json(one) for one in chunks) + b"data: [DONE]\n\n"
-
-    def _chunk(self, choices: list[dict[str, Any]]) -> dict[str, Any]:
-        return {**self._head, "object": "chat.completion.chunk", "choices": choices}
+            events.append(_event(self._head, [], usage=self._usage()))
+        return b"".join(events) + b"data: [DONE]\n\n"
 
     def _usage(self) -> dict[str, int]:
         asked = sum(_count(message.text) for message in self._request.messages)
@@ -101,6 +107,36 @@ class Completion:
             "completion_tokens": answered,
             "total_tokens": asked + answered,
         }
+
+
+def stream_writing(
+    request: requests.ChatRequest,
+    writing: Generator[str, None, models.Answer],
+    note: Callable[[models.Answer], None],
+) -> Iterator[bytes]:
+    """Yield the events of an answer that is still being written; `note` is told of the answer."""
+    head = _new_head()
+    yield _event(head, [_choice(_FIRST)])
+    sent = 0
+    while True:
+        try:
+            said = next(writing)
+        except StopIteration as end:
+            answer: models.Answer = end.value
+            note(answer)
+            yield Completion(request, answer, head).rest(sent)
+            return
+        sent += len(said)
+        yield _event(head, [_choice({"content": said})])
+
+
+def _new_head() -> dict[str, Any]:
+    return {"id": f"chatcmpl-{uuid4().hex}", "created": int(time.time()), "model": MODEL}
+
+
+def _event(head: Mapping[str, Any], choices: list[dict[str, Any]], **more: Any) -> bytes:
+    chunk = {**head, "object": "chat.completion.chunk", "choices": choices, "usage": None, **more}
+    return b"data: %b\n\n" % to_json(chunk)
 
 
 def _choice(delta: dict[str, Any], finish_reason: str | None = None) -> dict[str, Any]:

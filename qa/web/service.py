@@ -9,12 +9,13 @@ from anyio import to_thread
 from pydantic import BaseModel
 from pydantic_core import to_json
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from qa import __version__, wire
+from qa.engine import Engine, uses_model
 from qa.errors import ClauseNotFoundError, QAError, code_of
 from qa.gaps import keep_gap
-from qa.models import Answer
+from qa.models import Answer, Question
 from qa.settings import Settings
 from qa.text import language_of
 from qa.web import completions, figures, requests, schemas, views
@@ -26,7 +27,10 @@ Body = TypeVar("Body", bound=BaseModel)
 
 
 class Service:
-    """The endpoints. The engine is called in the event loop: it answers within milliseconds."""
+    """The endpoints. The engine is called in the event loop: it answers within milliseconds.
+
+    Only what waits for a language model, or reads a long text, has a thread of its own.
+    """
 
     def __init__(self, source: EngineSource, settings: Settings, numbers: figures.Figures) -> None:
         self._source = source
@@ -66,10 +70,16 @@ class Service:
             asked.question, self._settings.max_top_k, asked.language, asked.history
         )
         started = perf_counter()
-        answer = engine.ask(question)
+        answer = await self._answer(engine, question)
         took_ms = _since(started)
         self._note(answer)
         return _json(views.answer_view(answer, took_ms))
+
+    async def _answer(self, engine: Engine, question: Question) -> Answer:
+        """Return the answer; in a thread of its own where a language model is waited for."""
+        if uses_model(self._settings):
+            return await to_thread.run_sync(engine.ask_and_write, question)
+        return engine.ask(question)
 
     async def verify(self, request: Request) -> Response:
         """Check each citation, quotation and number of a text against the documents."""
@@ -127,7 +137,13 @@ class Service:
         question = asked.as_question(
             asked.question, self._settings.max_top_k, asked.language, asked.history
         )
-        answer = self._source.current().ask(question)
+        engine = self._source.current()
+        if asked.stream and uses_model(self._settings):
+            answer = await to_thread.run_sync(engine.ask, question)
+            sentences = engine.write(answer, question.as_of)
+            writing = completions.stream_writing(asked, sentences, self._note)
+            return StreamingResponse(writing, media_type="text/event-stream")
+        answer = await self._answer(engine, question)
         self._note(answer)
         completion = completions.Completion(asked, answer)
         if asked.stream:
