@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
@@ -41,38 +42,116 @@ _NOT_STATED = re.compile(
 )
 
 
+_HAN_YEAR = r"[\u3007零一二三四五六七八九]{4}"
+_SMALL = r"\d{1,2}|[一二三四五六七八九十]{1,3}"
+_MONTHS = "january february march april may june july august september october november december"
+_MONTH_NUMBERS = {name[:3]: number for number, name in enumerate(_MONTHS.split(), 1)}
+_MONTH = rf"(?:{'|'.join(f'{name[:3]}(?:{name[3:]})?' for name in _MONTHS.split())})\.?"
+_DATES = re.compile(
+    rf"(?P<y>(?:19|20)\d\d|{_HAN_YEAR})\s*年\s*(?P<m>{_SMALL})\s*月(?:\s*(?P<d>{_SMALL})\s*[日号])?"
+    rf"|(?P<m2>{_SMALL})\s*月\s*(?P<d2>{_SMALL})\s*[日号]"
+    r"|\b(?P<y3>(?:19|20)\d\d)[-./](?P<m3>\d{1,2})[-./](?P<d3>\d{1,2})\b"
+    rf"|\b(?P<d4>\d{{1,2}})(?:st|nd|rd|th)?\s+(?P<m4>{_MONTH}),?\s+(?P<y4>(?:19|20)\d\d)\b"
+    rf"|\b(?P<m5>{_MONTH})(?:\s+(?P<d5>\d{{1,2}})(?:st|nd|rd|th)?,?)?\s+(?P<y5>(?:19|20)\d\d)\b",
+    re.IGNORECASE,
+)
+_UNITS = (
+    ("point", r"个?百分点|percentage\s+points?"),
+    ("workday", r"个?(?:工作日|交易日)|(?:working|business|trading)[\s-]+days?"),
+    ("day", r"个?(?:自然)?[日天]|(?:calendar[\s-]+)?days?"),
+    ("month", r"个?月|months?"),
+    ("year", r"个?(?:周年|年度?)|years?"),
+    ("hour", r"个?小时|hours?"),
+    ("yuan", r"元|yuan|rmb|cny"),
+    ("person", r"[名位]|人(?!次)|people|persons?"),
+    ("times", r"倍|times"),
+)
+_UNIT_BEHIND = re.compile(
+    r"\s*-?\s*(?:多|余)?(?:" + "|".join(f"(?P<{name}>{form})" for name, form in _UNITS) + ")",
+    re.IGNORECASE,
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Amount:
-    """A number that a text states: its value, whether it is a share of a hundred, its span."""
+    """A number that a text states: its value, its unit ("" where none is known), its span.
+
+    A `date` has the value 20200501 or, without its day, 202005; a `monthday` 501.
+    """
 
     value: Decimal
-    is_percent: bool
+    unit: str
     start: int
     end: int
+
+    @property
+    def is_percent(self) -> bool:
+        """Return whether it is a share of a hundred."""
+        return self.unit == "%"
+
+    def stands_in(self, others: Iterable[Amount]) -> bool:
+        """Return whether one of others says the same; a date may be said without its day."""
+        return any(_same(self, other) for other in others)
 
 
 def find_amounts(text: str) -> list[Amount]:
     """Return the numbers that a text states, in order; numbers of articles and lists are none.
 
-    >>> [(str(one.value), one.is_percent) for one in find_amounts("三十日内，不低于百分之五十")]
-    [('30', False), ('50', True)]
+    >>> [(str(one.value), one.unit) for one in find_amounts("三十日内，不低于百分之五十")]
+    [('30', 'day'), ('50', '%')]
     """
     plain = _NOT_STATED.sub(lambda match: " " * len(match[0]), text)
     found = []
+    for match in _DATES.finditer(plain):
+        date = _date(match)
+        if date is not None:
+            found.append(date)
+            plain = plain[: date.start] + " " * (date.end - date.start) + plain[date.end :]
     for match in _FORMS.finditer(plain):
         amount = _amount(match)
         if amount is not None:
             found.append(amount)
-    return found
+    return sorted(found, key=lambda one: one.start)
+
+
+def _same(one: Amount, other: Amount) -> bool:
+    said, held = f"{one.value:f}", f"{other.value:f}"
+    if one.unit == "date":
+        return other.unit == "date" and (held.startswith(said) or said == held)
+    if one.unit == "monthday":
+        return other.unit in ("date", "monthday") and held[-4:].zfill(4) == said.zfill(4)
+    if other.unit == "date":
+        return one.unit in ("", "year") and len(said) == 4 and held.startswith(said)
+    same_unit = one.unit == other.unit or (
+        not {one.unit, other.unit} & {"%"} and (not one.unit or not other.unit)
+    )
+    return one.value == other.value and same_unit
+
+
+def _date(match: re.Match[str]) -> Amount | None:
+    groups = {name[0]: value for name, value in match.groupdict().items() if value}
+    try:
+        month = groups["m"]
+        numbers = [
+            number_of(groups.get("y", "0")),
+            _MONTH_NUMBERS.get(month[:3].lower()) or number_of(month),
+            number_of(groups.get("d", "0")),
+        ]
+    except ValueError:
+        return None
+    if not (1 <= numbers[1] <= 12 and numbers[2] <= 31):
+        return None
+    text = "".join(f"{one:02d}" for one in numbers if one)
+    return Amount(Decimal(text), "date" if numbers[0] else "monthday", *match.span())
 
 
 def _amount(match: re.Match[str]) -> Amount | None:
     groups = {name: value for name, value in match.groupdict().items() if value}
-    is_percent = bool({"percent", "wordpercent"} & groups.keys())
+    unit = "%" if {"percent", "wordpercent"} & groups.keys() else ""
     try:
         if "share" in groups:
             part = _decimal(groups["of"])
-            value, is_percent = part * 100 / _SCALES[groups["share"]], True
+            value, unit = part * 100 / _SCALES[groups["share"]], "%"
         elif "digits" in groups:
             value = Decimal(groups["digits"].replace(",", "").rstrip("."))
             value *= _scale(groups.get("scale", ""))
@@ -82,7 +161,10 @@ def _amount(match: re.Match[str]) -> Amount | None:
             value = Decimal(_WORDS[groups["word"].lower()])
     except (ValueError, InvalidOperation):
         return None
-    return Amount(Decimal(value).normalize() + 0, is_percent, *match.span())
+    behind = _UNIT_BEHIND.match(match.string, match.end())
+    if not unit and behind:
+        unit = behind.lastgroup or ""
+    return Amount(Decimal(value).normalize() + 0, unit, *match.span())
 
 
 def _scale(text: str) -> int:

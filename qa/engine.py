@@ -29,7 +29,7 @@ from qa.generation import Checks, rewrite_question, write_prose
 from qa.labels import label_en
 from qa.lexicon import load_lexicon
 from qa.models import Answer, Clause, Document, Hit, Language, Question, Validity
-from qa.notes import as_asked, missing_article, notes_of
+from qa.notes import as_asked, foreign_note, missing_article, notes_of
 from qa.places import is_elsewhere
 from qa.quantities import Quantity, asked_quantities, held_quantities
 from qa.quotes import asks_for_list, choose_span
@@ -336,6 +336,9 @@ class Engine:
             best = served.documents[hits[0].clause.document_id]
             if judgement.status == "answered" and is_elsewhere(question.text, best.text):
                 judgement = Judgement("closest", min(judgement.confidence, ELSEWHERE))
+            if served.retriever.is_foreign(question):
+                judgement = Judgement("closest", min(judgement.confidence, ELSEWHERE))
+                notes = [foreign_note(language)]
         return compose(question, language, judgement, citations, notes)
 
     def likeness(self, text: str, others: Sequence[str]) -> NDArray[np.float32]:

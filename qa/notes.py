@@ -64,3 +64,10 @@ def missing_article(served: Served, question: Question, language: Language) -> s
     if language == "zh":
         return f"《{named[0].title}》没有第{numeral_of(wanted)}条：全文共{numeral_of(last)}条。"
     return f"There is no Article {wanted}: “{named[0].title_en or named[0].title}” has {last}."
+
+
+def foreign_note(language: Language) -> str:
+    """Return what to say where an article is asked for of a rule that is not in the corpus."""
+    if language == "zh":
+        return "所问条文的文件不在本库中，无法引用该条。"
+    return "The rule whose article is asked for is not among these documents."

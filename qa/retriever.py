@@ -129,6 +129,14 @@ class Retriever:
                     targets.setdefault((clause.id, target.paragraph, target.item), target)
         return list(targets.values())[:MOST_CITED]
 
+    def is_foreign(self, question: Question) -> bool:
+        """Return whether the question cites an article of a rule that no document here is."""
+        places = self.names.find_at(question.text)
+        return any(
+            _is_foreign(question.text, reference, places)
+            for reference in find_references(question.text)
+        )
+
     def _cited(self, question: Question) -> list[Hit]:
         """Return the clauses that the question names by their numbers."""
         return [

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import difflib
+import functools
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from qa.amounts import find_amounts
+from qa.amounts import Amount, find_amounts
+from qa.differences import Difference, compare
 from qa.document_names import names_of
+from qa.errors import QuestionTooLongError
 from qa.labels import label_en, label_of
 from qa.models import Clause, Document, Hit, Question, Reference, Validity
 from qa.references import find_references
 from qa.resolution import Target, span_of
-from qa.text import normalise
+from qa.text import language_of, normalise, words
 
 Verdict = Literal["verified", "altered", "not_found", "repealed"]
 Kind = Literal["citation", "quotation", "number"]
@@ -24,15 +26,14 @@ LIKE = 0.6  # share of letters in common from which a quotation counts as altere
 
 _QUOTATION = re.compile(r"“([^“”]+)”|「([^「」]+)」|『([^『』]+)』|\"([^\"\n]+)\"")
 _SENTENCE = re.compile(r"[^。！？!?；;\n]+(?:[。！？!?；;]+[”’」』）\")]*|\n|$)|\n")
-_LETTER = re.compile(r"[^\W_]")
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """What the document has, and what the text has in its place."""
-
-    expected: str
-    found: str
+# Letters and digits, the point of a decimal number, and the sign of a share.
+_LETTER = re.compile(r"[^\W_]|(?<=\d)\.(?=\d)|[%‰]")
+_NOT = "不未无非没勿莫"
+_NOT_EN = re.compile(r"\b(?:not|never|no|without)\s*$", re.IGNORECASE)
+_PARTS = re.compile(r"[，,；;。：:\n](?!\d)")
+FEWEST_AROUND = 2  # words beside a number that say what it is said of
+PLACE_HELD, PLACE_LEAD = 0.5, 0.25  # words around a number that its place in a clause must have
+MOST_QUOTATIONS = 500  # in one text
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,14 @@ class _Said:
 
 
 def verify_text(text: str, library: Library) -> Verification:
-    """Return what of a text is so; sentences are taken in order, a document stays named."""
+    """Return what of a text is so; sentences are taken in order, a document stays named.
+
+    Raises QuestionTooLongError for more than MOST_QUOTATIONS quotations.
+    """
+    if len(_QUOTATION.findall(text)) > MOST_QUOTATIONS:
+        raise QuestionTooLongError(
+            f"the text has more than {MOST_QUOTATIONS} quotations; send it in parts"
+        )
     findings: list[Finding] = []
     unchecked: list[tuple[int, int]] = []
     context = ""
@@ -184,21 +192,32 @@ def _quotations(said: _Said, cited: Sequence[Target], library: Library) -> Itera
         quoted = next(group for group in match.groups() if group)
         if len(letters_of(quoted)) >= SHORTEST:
             where = (said.start + match.start(), said.start + match.end())
-            yield _quotation(quoted, where, cited, library)
+            before = said.text[: match.start()]
+            yield _quotation(quoted, before, where, cited, library)
 
 
 def _quotation(
-    quoted: str, where: tuple[int, int], cited: Sequence[Target], library: Library
+    quoted: str, before: str, where: tuple[int, int], cited: Sequence[Target], library: Library
 ) -> Finding:
     """Return how a quotation compares with what is cited, or else with the whole corpus."""
     wanted = letters_of(quoted)
     for one in cited:
         if wanted in _letters(one, library):
+            left_out = _negation_before(quoted, before, one.clause, library)
+            if left_out:
+                message = f"the quotation leaves out {left_out!r} right before it"
+                lost = (Difference(left_out, ""),)
+                return Finding("quotation", "altered", quoted, *where, message, one.clause.id, lost)
             exact = quoted in one.clause.text
             message = "word for word" if exact else "the same but for punctuation, width or script"
             return Finding("quotation", "verified", quoted, *where, message, one.clause.id)
     elsewhere = library.holding(wanted)
     if elsewhere and not cited:
+        left_out = _negation_before(quoted, before, elsewhere[0], library)
+        if left_out:
+            message = f"the quotation leaves out {left_out!r} right before it"
+            lost = (Difference(left_out, ""),)
+            return Finding("quotation", "altered", quoted, *where, message, elsewhere[0].id, lost)
         place = _place(elsewhere[0], library)
         return Finding("quotation", "verified", quoted, *where, place, elsewhere[0].id)
     if elsewhere:
@@ -215,46 +234,40 @@ def _quotation(
     return Finding("quotation", "altered", quoted, *where, message, clause.id, differences)
 
 
+def _negation_before(quoted: str, before: str, clause: Clause, library: Library) -> str:
+    """Return the word that turns a quoted text round and was left outside, "" where none was."""
+    if before.rstrip().endswith(tuple(_NOT)) or _NOT_EN.search(before):
+        return ""
+    held, wanted = letters_of(clause.text), letters_of(quoted)
+    found = [match.start() for match in re.finditer(re.escape(wanted), held)]
+    if found:
+        lost = {held[at - 1] if at else "" for at in found}
+        return lost.pop() if len(lost) == 1 and lost <= set(_NOT) else ""
+    translation = normalise(library.translation(clause.id))
+    head, said, _ = translation.partition(normalise(quoted))
+    match = _NOT_EN.search(head) if said else None
+    return match[0].strip() if match else ""
+
+
 def _compare(quoted: str, clause: Clause, library: Library) -> tuple[float, tuple[Difference, ...]]:
     """Return the share of a quotation's letters that a clause has in order, and what differs."""
     wanted = letters_of(quoted)
-    best: tuple[float, tuple[Difference, ...]] = (0.0, ())
-    for text in (clause.text, library.translation(clause.id)):
-        held = letters_of(text)
-        matcher = difflib.SequenceMatcher(None, held, wanted, autojunk=False)
-        blocks = [one for one in matcher.get_matching_blocks() if one.size > 1]
-        if not blocks:
-            continue
-        share = sum(one.size for one in blocks) / len(wanted)
-        if share > best[0]:
-            best = share, _differences(held, wanted, blocks)
-    return best
-
-
-def _differences(held: str, wanted: str, blocks: Sequence[difflib.Match]) -> tuple[Difference, ...]:
-    found = []
-    a, b = blocks[0].a, blocks[0].b
-    if b:
-        found.append(Difference("", wanted[:b]))
-    for one in blocks:
-        if one.a > a or one.b > b:
-            found.append(Difference(held[a : one.a][:40], wanted[b : one.b]))
-        a, b = one.a + one.size, one.b + one.size
-    if b < len(wanted):
-        found.append(Difference("", wanted[b:]))
-    return tuple(found)
+    texts = (clause.text, library.translation(clause.id))
+    compared = [compare(letters_of(text), wanted) for text in texts]
+    return max(compared, key=lambda one: one[0])
 
 
 def _numbers(said: _Said, library: Library) -> Iterator[Finding]:
     """Yield each number that a sentence states, outside quotations, of what it cites."""
     if not said.targets:
         return
-    held = {
-        (one.value, one.is_percent)
+    texts = [
+        text
         for target in said.targets
         for text in (target.clause.text, library.translation(target.clause.id))
-        for one in find_amounts(text)
-    }
+        if text
+    ]
+    held = [amount for text in texts for amount in _amounts_of(text)]
     plain = _QUOTATION.sub(lambda match: " " * len(match[0]), said.text)
     for name in sorted({name for one in said.named for name in names_of(one)}, key=len):
         plain = re.sub(re.escape(name), " " * len(name), plain, flags=re.IGNORECASE)
@@ -266,11 +279,52 @@ def _numbers(said: _Said, library: Library) -> Iterator[Finding]:
             continue
         text = plain[one.start : one.end].strip()
         where = (said.start + one.start, said.start + one.end)
-        if (one.value, one.is_percent) in held:
-            yield Finding("number", "verified", text, *where, place, clause.id)
-        else:
+        if not one.stands_in(held):
             message = f"this number does not stand in {place}"
             yield Finding("number", "altered", text, *where, message, clause.id)
+        elif _is_misplaced(one, plain, texts):
+            message = f"in {place} this number is said of something else"
+            yield Finding("number", "altered", text, *where, message, clause.id)
+        else:
+            yield Finding("number", "verified", text, *where, place, clause.id)
+
+
+@functools.lru_cache(maxsize=4096)
+def _amounts_of(text: str) -> tuple[Amount, ...]:
+    return tuple(find_amounts(text))
+
+
+def _is_misplaced(amount: Amount, sentence: str, texts: Sequence[str]) -> bool:
+    """Return whether a part of the texts that has another number is far more like the sentence's.
+
+    In 合同成交金额超过3000亿元，科研机构合同成交金额超过300亿元 the institutes' 3000 is misplaced.
+    """
+    said = _part_at(sentence, amount.start)
+    (wanted,) = words([said])
+    around = set(wanted) - set(words([sentence[amount.start : amount.end]])[0])
+    parts = [
+        part
+        for text in texts
+        if language_of(text) == language_of(said)
+        for part in _PARTS.split(text)
+        if _amounts_of(part)
+    ]
+    if not parts or len(around) < FEWEST_AROUND:
+        return False
+    shares = [len(around & set(found)) / len(around) for found in words(parts)]
+    own = [amount.stands_in(_amounts_of(part)) for part in parts]
+    best_own = max((share for share, mine in zip(shares, own, strict=True) if mine), default=0.0)
+    best_other = max(
+        (share for share, mine in zip(shares, own, strict=True) if not mine), default=0.0
+    )
+    return best_other >= PLACE_HELD and best_other - best_own >= PLACE_LEAD
+
+
+def _part_at(text: str, at: int) -> str:
+    """Return the part between commas in which a place lies."""
+    start = max((match.end() for match in _PARTS.finditer(text, 0, at)), default=0)
+    end = _PARTS.search(text, at)
+    return text[start : end.start() if end else len(text)]
 
 
 def _letters(target: Target, library: Library) -> str:

@@ -13,7 +13,17 @@ from conftest import ROOT
 LAYERS = (
     ("models", "errors", "qa"),
     ("settings", "text", "spelling", "places", "delimited", "columns", "journal"),
-    ("numbering", "sheet", "validity", "lexicon", "ranking", "quantities", "dates", "amounts"),
+    (
+        "numbering",
+        "sheet",
+        "differences",
+        "validity",
+        "lexicon",
+        "ranking",
+        "quantities",
+        "dates",
+        "amounts",
+    ),
     ("cleaning", "paragraphs", "references", "resolution", "labels", "encoder", "document_names"),
     (
         "statutes",
@@ -43,23 +53,23 @@ LAYERS = (
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 FILES = sorted((ROOT / "qa").rglob("*.py"))
-# Each library is known to one module (or to the one package `web`).
-HOMES = {
-    "faiss": "vector_index",
-    "bm25s": "keyword_index",
-    "jieba": "text",
-    "rjieba": "text",
-    "opencc": "text",
-    "sentence_transformers": "encoder",
-    "tokenizers": "encoder",
-    "safetensors": "encoder",
-    "tomlkit": "catalog",
-    "rapidfuzz": "spelling",
-    "fastapi": "web",
-    "starlette": "web",
-    "uvicorn": "web",
-    "typer": "commands",
-    "rich": "terminal",
+# Each library is known to one or two modules (or to the one package `web`).
+HOMES: dict[str, tuple[str, ...]] = {
+    "faiss": ("vector_index",),
+    "bm25s": ("keyword_index",),
+    "jieba": ("text",),
+    "rjieba": ("text",),
+    "opencc": ("text",),
+    "sentence_transformers": ("encoder",),
+    "tokenizers": ("encoder",),
+    "safetensors": ("encoder",),
+    "tomlkit": ("catalog",),
+    "rapidfuzz": ("spelling", "differences"),
+    "fastapi": ("web",),
+    "starlette": ("web",),
+    "uvicorn": ("web",),
+    "typer": ("commands",),
+    "rich": ("terminal",),
 }
 
 
@@ -88,7 +98,7 @@ def test_imports_point_down(path: Path) -> None:
                 other = room_of(imported)
                 assert other == room or LEVEL[other] < LEVEL[room], f"{room} imports {other}"
             elif library in HOMES:
-                assert HOMES[library] == room, f"{room} imports {library}"
+                assert room in HOMES[library], f"{room} imports {library}"
 
 
 def test_importing_the_package_does_nothing() -> None:

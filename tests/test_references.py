@@ -350,3 +350,37 @@ def test_each_citation_is_of_the_rule_named_for_it(
 ) -> None:
     """Of two rules in one question only the one that is here is cited."""
     assert [one.label for one in engine.ask(Question(asked)).citations] == labels
+
+
+# What is cited is an article of the regulations, or of a rule that is not in the corpus.
+OF_WHOM = {
+    "条例第三条": True,
+    "请问条例第三条怎么说": True,
+    "请列出条例第三条": True,
+    "根据条例第三条": True,
+    "科创条例第三条": True,
+    "上海科创中心条例第三条": True,
+    "我们上海的科创条例第三条": True,
+    "这个条例里面第三条": True,
+    "Article 3 of the regulations": True,
+    "the Shanghai regulations, Article 3": True,
+    "江苏省科技创新条例第三条": False,
+    "深圳经济特区科技创新条例第3条说什么": False,
+    "北京的条例第三条": False,
+    "浦东新区条例第三条": False,
+    "上海市科学技术进步条例第三条": False,
+    "著作权法实施条例第三条": False,
+    "劳动合同法第三条": False,
+    "Article 3 of the Jiangsu regulations": False,
+    "the Beijing regulations, Article 3": False,
+}
+
+
+@pytest.mark.parametrize("text", OF_WHOM)
+def test_another_rule_of_the_same_kind_is_not_ours(engine: Engine, text: str) -> None:
+    """Another place's 条例 is not answered with ours, whatever its article's number."""
+    answer = engine.ask(Question(text))
+    cited = [one.clause_id for one in answer.citations if answer.status == "answered"]
+    assert (cited == ["sti-center-regulations#3"]) == OF_WHOM[text]
+    if not OF_WHOM[text]:
+        assert answer.status != "answered"
