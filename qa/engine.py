@@ -25,6 +25,7 @@ from qa.errors import (
     QuestionTooLongError,
     SettingsError,
 )
+from qa.explaining import Explanation, explain_hits
 from qa.generation import Checks, rewrite_question, write_prose
 from qa.labels import label_en
 from qa.lexicon import load_lexicon
@@ -346,6 +347,25 @@ class Engine:
         vectors = self._encoder.encode_questions([normalise(one) for one in (text, *others)])
         likeness: NDArray[np.float32] = vectors[1:] @ vectors[0]
         return likeness
+
+    def explain(self, question: Question) -> Explanation:
+        """Return how a question is read and why its hits rank as they do."""
+        served = self._served
+        whole = self.complete(question)
+        hits = self._search(served, [whole])[0]
+        answer = self._answer(served, whole, hits)
+        text = served.retriever.prepare(whole.text)
+        language = language_of(text)
+        return Explanation(
+            question=question.text,
+            text=text,
+            language=language,
+            concepts=served.retriever.concepts(text),
+            named=tuple(one.title for one in served.retriever.names.find(whole.text)),
+            status=answer.status,
+            confidence=answer.confidence,
+            hits=explain_hits(hits, self._ranking[language]),
+        )
 
     def features(self, question: Question, hits: Sequence[Hit]) -> tuple[float, ...]:
         """Return what the confidence in the answer to a question is made of (FEATURES)."""

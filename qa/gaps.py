@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -49,7 +49,7 @@ class Group:
 
 
 def keep_gap(folder: Path, answer: Answer, day: date | None = None) -> None:
-    """Append a question that was not answered; one write, so that processes do not mix lines."""
+    """Append a question that was not answered."""
     if answer.status == "answered":
         return
     nearest = answer.citations[0].clause_id if answer.citations else ""
@@ -59,7 +59,11 @@ def keep_gap(folder: Path, answer: Answer, day: date | None = None) -> None:
         "status": answer.status,
         "nearest": nearest,
     }
-    path = folder / FILE
+    append_line(folder / FILE, line)
+
+
+def append_line(path: Path, line: Mapping[str, str]) -> None:
+    """Append a line of JSON to a file; one write, so that processes do not mix lines."""
     data = (json.dumps(line, ensure_ascii=False) + "\n").encode("utf-8", "replace")
     try:
         if path.exists() and path.stat().st_size > MOST_BYTES:
@@ -69,8 +73,8 @@ def keep_gap(folder: Path, answer: Answer, day: date | None = None) -> None:
             os.write(handle, data)
         finally:
             os.close(handle)
-    except OSError as error:  # an answer is worth more than the note that there was none
-        logger.warning("%s: a question without an answer could not be kept (%s)", path, error)
+    except OSError as error:  # an answer is worth more than the note about it
+        logger.warning("%s: a line could not be kept (%s)", path, error)
 
 
 def read_gaps(folder: Path) -> list[Gap]:

@@ -92,6 +92,13 @@ class Retriever:
         """Return the text of a question as it is searched: spelling mended, normalised."""
         return normalise(self._speller.mend(text))
 
+    def concepts(self, text: str) -> tuple[tuple[str, ...], ...]:
+        """Return the words of a prepared question, each with its renderings."""
+        return tuple(
+            tuple(dict.fromkeys(" ".join(part) for part in one.alternatives))
+            for one in self._lexicon.concepts(text)
+        )
+
     def _allowed(self, question: Question) -> NDArray[np.bool_] | None:
         """Return which clauses the question's filters leave, None where there are no filters."""
         if not question.documents and not question.kinds:

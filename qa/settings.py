@@ -12,6 +12,7 @@ PREFIX = "TIAOWEN_"
 CHOICES = {
     "enrichment": ("on", "off"),
     "gaps": ("on", "off"),
+    "feedback": ("on", "off"),
     "follow_ups": ("rules", "model", "off"),
     "generation": ("on", "off"),
 }
@@ -30,6 +31,9 @@ class Settings:
     enrichment: str = "on"
     gaps: str = "on"
     follow_ups: str = "rules"
+    feedback: str = "on"
+    manage_key: str = field(default="", repr=False)
+    origins: str = ""
     generation: str = "off"
     llm_url: str = ""
     llm_model: str = ""

@@ -290,7 +290,6 @@ def test_a_message_names_field_problem_and_cure(
         ("GET", "/v1/models/no-such", 404, "model_not_found"),
         ("GET", "/v1/ask", 405, "method_not_allowed"),
         ("HEAD", "/v1/ask", 405, ""),
-        ("DELETE", "/v1/documents/x", 405, "method_not_allowed"),
         ("POST", "/", 405, "method_not_allowed"),
     ],
 )
@@ -605,7 +604,7 @@ def test_the_examples_of_the_description_work(client: TestClient) -> None:
     sent = 0
     for path, methods in paths.items():
         for one in methods.get("post", {}).get("requestBody", {}).get("content", {}).values():
-            for example in one["examples"].values():
+            for example in one.get("examples", {}).values():
                 assert client.post(path, json=example["value"]).status_code == 200
                 sent += 1
     assert sent >= 4

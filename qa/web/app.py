@@ -16,10 +16,19 @@ from qa.engine import Engine
 from qa.errors import QAError
 from qa.settings import Settings
 from qa.web import failures, requests, schemas
-from qa.web.description import BODY_FAILURES, ID_FAILURES, body_of, replies, with_requests
+from qa.web.description import (
+    BODY_FAILURES,
+    FORM,
+    FORM_FAILURES,
+    ID_FAILURES,
+    body_of,
+    replies,
+    with_requests,
+)
 from qa.web.edge import Edge
 from qa.web.figures import Figures
 from qa.web.holder import EngineHolder, EngineSource
+from qa.web.managing import Managing
 from qa.web.service import Service
 
 logger = logging.getLogger(__name__)
@@ -49,6 +58,7 @@ def create_app(engine: Engine | EngineSource, settings: Settings) -> FastAPI:
     app.add_exception_handler(HTTPException, failures.on_http_error)
     app.add_exception_handler(RequestValidationError, failures.on_validation_error)
     _add_routes(app, Service(source, settings, figures))
+    _add_managing(app, Managing(source, settings))
     describe = app.openapi
     description: dict[str, Any] = {}
 
@@ -109,6 +119,14 @@ def _add_routes(app: FastAPI, service: Service) -> None:
     post(
         "/v1/verify", service.verify, requests.VerifyRequest, schemas.VerificationReply, "questions"
     )
+    post(
+        "/v1/explain",
+        service.explain,
+        requests.SearchRequest,
+        schemas.ExplanationReply,
+        "questions",
+    )
+    post("/v1/feedback", service.feedback, requests.FeedbackRequest, schemas.State, "questions")
     get("/v1/documents", service.documents, schemas.DocumentList, "documents", 503)
     get(
         "/v1/documents/{document_id}/clauses",
@@ -147,3 +165,22 @@ def _add_routes(app: FastAPI, service: Service) -> None:
     page("/docs", service.docs_page)
     page("/documents/{document_id}", service.document_page)
     page("/static/{name}", service.static_file)
+
+
+def _add_managing(app: FastAPI, managing: Managing) -> None:
+    def add(method: str, path: str, endpoint: Callable[..., Any], reply: Any) -> None:
+        app.add_api_route(
+            path,
+            endpoint,
+            methods=[method],
+            tags=["managing"],
+            responses=replies(reply, *FORM_FAILURES),
+            openapi_extra=FORM if method in ("POST", "PUT") else None,
+            response_model=None,
+        )
+
+    add("POST", "/v1/documents/preview", managing.preview, schemas.Preview)
+    add("POST", "/v1/documents", managing.add, schemas.Changed)
+    add("PUT", "/v1/documents/{document_id}", managing.replace, schemas.Changed)
+    add("DELETE", "/v1/documents/{document_id}", managing.remove, schemas.Changed)
+    add("GET", "/v1/gaps", managing.gaps, schemas.GapList)

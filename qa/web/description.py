@@ -16,9 +16,12 @@ REQUESTS: tuple[type[BaseModel], ...] = (
     requests.AskRequest,
     requests.ChatRequest,
     requests.VerifyRequest,
+    requests.FeedbackRequest,
 )
 _MEANINGS = {
     400: "The body is not JSON.",
+    401: "The key is missing or wrong.",
+    403: "This may not be done from there.",
     404: "There is no such document, clause or model.",
     413: "The body is too large.",
     422: "A field is missing or cannot be used; the question is empty or too long.",
@@ -26,6 +29,24 @@ _MEANINGS = {
 }
 BODY_FAILURES = (400, 404, 413, 422, 503)
 ID_FAILURES = (404, 503)
+FORM_FAILURES = (400, 401, 403, 404, 413, 422, 503)
+FORM = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["file"],
+                    "properties": {
+                        "file": {"type": "string", "format": "binary"},
+                        **{name: {"type": "string"} for name in ("title", "id", "effective")},
+                    },
+                }
+            }
+        },
+    }
+}
 
 
 def body_of(kind: type[BaseModel]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import (
     AfterValidator,
@@ -117,6 +117,32 @@ class AskRequest(SearchRequest):
             "a follow-up (那企业呢？) is completed from them.",
         ),
     ] = ()
+
+    stream: Annotated[
+        bool,
+        Field(
+            description="Server-sent events: `sentence` for each that a language model wrote and "
+            "was verified, then `answer`, which is the reply."
+        ),
+    ] = False
+
+
+class FeedbackRequest(BaseModel):
+    """What somebody thought of an answer."""
+
+    model_config = ConfigDict(
+        strict=True,
+        extra="ignore",
+        json_schema_extra={
+            "examples": [{"question": QUESTION, "verdict": "up", "status": "answered"}]
+        },
+    )
+
+    question: Annotated[Text, Field(max_length=20_000, description="The question as asked.")]
+    verdict: Literal["up", "down"]
+    status: Literal["answered", "closest", "no_basis"]
+    clause_id: Annotated[Name, Field(description="The first clause that was cited.")] = ""
+    comment: Annotated[Text, Field(max_length=20_000, description="What was wrong.")] = ""
 
 
 class VerifyRequest(BaseModel):

@@ -136,6 +136,64 @@ class SearchReply(BaseModel):
     took_ms: float
 
 
+class Part(BaseModel):
+    """One piece of evidence for a clause: its value, its weight, what it adds to the score."""
+
+    name: Annotated[str, Field(examples=["likeness"])]
+    value: float
+    weight: float
+    adds: float
+
+
+class ExplainedHit(Hit):
+    """One clause found, and what its score is made of; a clause cited by number has no parts."""
+
+    parts: list[Part]
+
+
+class ExplanationReply(BaseModel):
+    """How a question was read, and why clauses rank as they do."""
+
+    question: str
+    text: Annotated[str, Field(description="The question as it was searched.")]
+    language: models.Language
+    concepts: Annotated[list[list[str]], Field(description="Words, each with its renderings.")]
+    named: Annotated[list[str], Field(description="Titles of documents that it names.")]
+    status: models.Status
+    confidence: float
+    hits: list[ExplainedHit]
+
+
+class Changed(BaseModel):
+    """What a change of the documents came to."""
+
+    model_config = ConfigDict(extra="allow")
+
+    id: str
+    title: str
+    snapshot: str
+
+
+class Preview(BaseModel):
+    """What a file would give."""
+
+    model_config = ConfigDict(extra="allow")
+
+    id: str
+    title: str
+    replaces: Annotated[str | None, Field(description="The title of what has this id now.")]
+    clauses: list[dict[str, Any]]
+    warnings: list[str]
+
+
+class GapList(BaseModel):
+    """What was asked without an answer, in groups, and what people thought of answers."""
+
+    model_config = ConfigDict(extra="allow")
+
+    groups: list[dict[str, Any]]
+
+
 class Citation(BaseModel):
     """A passage an answer rests on: `quote` is the document text from `start` to `end`."""
 

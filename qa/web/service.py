@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator, Iterator
+from datetime import date
 from time import perf_counter
 from typing import Any, TypeVar
 
@@ -14,11 +16,13 @@ from starlette.responses import Response, StreamingResponse
 from qa import __version__, wire
 from qa.engine import Engine, uses_model
 from qa.errors import ClauseNotFoundError, QAError, code_of
+from qa.feedback import Feedback, keep_feedback
 from qa.gaps import keep_gap
 from qa.models import Answer, Question
 from qa.settings import Settings
 from qa.text import language_of
 from qa.web import completions, figures, requests, schemas, views
+from qa.web.access import check_origin
 from qa.web.failures import RequestError, parse
 from qa.web.holder import EngineSource
 from qa.web.pages import Pages
@@ -70,6 +74,10 @@ class Service:
             asked.question, self._settings.max_top_k, asked.language, asked.history
         )
         started = perf_counter()
+        if asked.stream:
+            answer = await to_thread.run_sync(engine.ask, question)
+            writing = self._events(engine.write(answer, question.as_of), started)
+            return StreamingResponse(writing, media_type="text/event-stream")
         answer = await self._answer(engine, question)
         took_ms = _since(started)
         self._note(answer)
@@ -80,6 +88,38 @@ class Service:
         if uses_model(self._settings):
             return await to_thread.run_sync(engine.ask_and_write, question)
         return engine.ask(question)
+
+    def _events(self, writing: Generator[str, None, Answer], started: float) -> Iterator[bytes]:
+        """Yield an event for each sentence as it is verified, then the whole answer."""
+        while True:
+            try:
+                said = next(writing)
+            except StopIteration as end:
+                answer: Answer = end.value
+                self._note(answer)
+                reply = views.answer_view(answer, _since(started))
+                yield b"event: answer\ndata: %b\n\n" % to_json(reply)
+                return
+            yield b"event: sentence\ndata: %b\n\n" % to_json({"text": said})
+
+    async def explain(self, request: Request) -> Response:
+        """Show how a question is read and why clauses rank as they do for it."""
+        asked = await self._body(request, requests.SearchRequest)
+        question = asked.as_question(asked.question, self._settings.max_top_k)
+        engine = self._source.current()
+        return _json(views.explanation_view(engine, engine.explain(question), asked.as_of))
+
+    async def feedback(self, request: Request) -> Response:
+        """Keep what somebody thought of an answer; nothing about who it was."""
+        check_origin(request)
+        said = await self._body(request, requests.FeedbackRequest)
+        if self._settings.feedback != "off":
+            today = date.today().isoformat()
+            kept = Feedback(
+                today, said.question, said.status, said.clause_id, said.verdict, said.comment
+            )
+            await to_thread.run_sync(keep_feedback, self._settings.index, kept)
+        return _json({"status": "kept" if self._settings.feedback != "off" else "not kept"})
 
     async def verify(self, request: Request) -> Response:
         """Check each citation, quotation and number of a text against the documents."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import date
 from functools import lru_cache
 
 from qa import models
 from qa.engine import Engine
+from qa.explaining import Explanation
 from qa.web import schemas
 
 
@@ -79,6 +81,28 @@ def hit_view(engine: Engine, hit: models.Hit, as_of: date | None) -> schemas.Hit
         clause=_kept_clause_view(engine, engine.snapshot_id, hit.clause.id),
         paragraph=hit.paragraph or None,
         document=document_view(engine, engine.document(hit.clause.document_id), as_of),
+    )
+
+
+def explanation_view(
+    engine: Engine, explained: Explanation, as_of: date | None
+) -> schemas.ExplanationReply:
+    """Return an explanation as JSON."""
+    return schemas.ExplanationReply(
+        question=explained.question,
+        text=explained.text,
+        language=explained.language,
+        concepts=[list(one) for one in explained.concepts],
+        named=list(explained.named),
+        status=explained.status,
+        confidence=explained.confidence,
+        hits=[
+            schemas.ExplainedHit(
+                **hit_view(engine, one.hit, as_of).model_dump(),
+                parts=[schemas.Part(**asdict(part)) for part in one.parts],
+            )
+            for one in explained.hits
+        ],
     )
 
 
