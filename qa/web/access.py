@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from starlette.requests import Request
 
+from qa.errors import SettingsError
 from qa.settings import Settings
 from qa.web.failures import RequestError
 
@@ -52,6 +53,23 @@ def check_origin(request: Request) -> None:
     ):
         return
     raise RequestError(403, "origin_unknown", "a page of another site may not do this")
+
+
+def allowed_origins(settings: Settings) -> list[str]:
+    """Return the origins whose pages may ask; raises SettingsError for what is none."""
+    found = settings.origins.replace(",", " ").split()
+    for one in found:
+        parts = urlsplit(one)
+        if (
+            parts.scheme not in ("http", "https")
+            or not parts.netloc
+            or one != (f"{parts.scheme}://{parts.netloc}")
+        ):
+            raise SettingsError(
+                f"TIAOWEN_ORIGINS: {one[:120]!r} is no origin; "
+                "write each like https://intranet.example"
+            )
+    return found
 
 
 def is_loopback(name: str) -> bool:

@@ -10,12 +10,14 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
 
 from qa import __version__
 from qa.engine import Engine
 from qa.errors import QAError
 from qa.settings import Settings
 from qa.web import failures, requests, schemas
+from qa.web.access import allowed_origins
 from qa.web.description import (
     BODY_FAILURES,
     FORM,
@@ -52,6 +54,14 @@ def create_app(engine: Engine | EngineSource, settings: Settings) -> FastAPI:
         redirect_slashes=False,
         lifespan=_warming(source),
     )
+    origins = allowed_origins(settings)
+    if origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=origins,
+            allow_methods=["POST"],
+            allow_headers=["content-type"],
+        )
     app.add_middleware(Edge, figures=figures, max_upload_bytes=settings.max_upload_mb * 1024 * 1024)
     app.add_exception_handler(QAError, failures.on_qa_error)
     app.add_exception_handler(failures.RequestError, failures.on_request_error)
@@ -163,6 +173,10 @@ def _add_routes(app: FastAPI, service: Service) -> None:
     page("/metrics", service.metrics)
     page("/", service.index_page)
     page("/docs", service.docs_page)
+    page("/documents", service.manage_page)
+    page("/batch", service.batch_page)
+    page("/test", service.test_page)
+    page("/gaps", service.gaps_page)
     page("/documents/{document_id}", service.document_page)
     page("/static/{name}", service.static_file)
 

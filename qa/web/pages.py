@@ -11,6 +11,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 FOLDER = Path(__file__).parent / "static"
+FRAME = "page.html"
+FRAMED = ("manage", "batch", "test", "gaps")  # pages that differ in their script alone
 _TYPES = {
     ".html": "text/html; charset=utf-8",
     ".css": "text/css; charset=utf-8",
@@ -31,8 +33,14 @@ class Pages:
 
     def __init__(self, folder: Path = FOLDER) -> None:
         self._assets = {
-            path.name: _asset(path) for path in folder.iterdir() if path.suffix in _TYPES
+            path.name: _asset(path.read_bytes(), path.suffix)
+            for path in folder.iterdir()
+            if path.suffix in _TYPES
         }
+        frame = (folder / FRAME).read_text("utf-8")
+        for name in FRAMED:
+            content = frame.replace("{name}", name).encode()
+            self._assets[f"{name}.html"] = _asset(content, ".html")
 
     def reply(self, request: Request, name: str, status: int = 200) -> Response:
         """Return a file; a browser that has it already is told so."""
@@ -47,6 +55,5 @@ class Pages:
         )
 
 
-def _asset(path: Path) -> _Asset:
-    content = path.read_bytes()
-    return _Asset(content, _TYPES[path.suffix], f'"{sha256(content).hexdigest()[:16]}"')
+def _asset(content: bytes, suffix: str) -> _Asset:
+    return _Asset(content, _TYPES[suffix], f'"{sha256(content).hexdigest()[:16]}"')

@@ -225,6 +225,22 @@ class Service:
         """Show the page."""
         return self._pages.reply(request, "index.html")
 
+    async def manage_page(self, request: Request) -> Response:
+        """Show the documents and how to change them."""
+        return self._pages.reply(request, "manage.html")
+
+    async def batch_page(self, request: Request) -> Response:
+        """Show the page that answers a workbook."""
+        return self._pages.reply(request, "batch.html")
+
+    async def test_page(self, request: Request) -> Response:
+        """Show why clauses rank as they do."""
+        return self._pages.reply(request, "test.html")
+
+    async def gaps_page(self, request: Request) -> Response:
+        """Show what was asked without an answer."""
+        return self._pages.reply(request, "gaps.html")
+
     async def docs_page(self, request: Request) -> Response:
         """Show the description of the service."""
         return self._pages.reply(request, "docs.html")

@@ -1,6 +1,7 @@
 // The page: a question goes to POST /v1/ask, the answer and its citations come back as cards.
+// A follow-up is sent with the questions before it.
 
-import { call, el, paragraphs, post } from "./dom.js";
+import { call, el, paragraphs, post, stream } from "./dom.js";
 import { citationCard, dates, factLine, failure, twoLines } from "./parts.js";
 import { count, errorText, onLanguage, start, word } from "./words.js";
 
@@ -15,12 +16,22 @@ const EXAMPLES = [
 const MANY = 8;
 
 const byId = (id) => document.getElementById(id);
-const state = { documents: null, chosen: new Set(), reply: null, error: null, busy: false };
+const state = {
+  documents: null,
+  chosen: new Set(),
+  turns: [], // earlier questions of the conversation, with their replies
+  asked: "",
+  reply: null,
+  prose: "",
+  error: null,
+  busy: false,
+};
 let running = null;
 
 function readAddress() {
   const search = new URLSearchParams(location.search);
   byId("question").value = search.get("q") ?? "";
+  byId("as-of").value = search.get("as_of") ?? "";
   state.chosen = new Set(search.getAll("document"));
   grow();
 }
@@ -28,26 +39,43 @@ function readAddress() {
 function writeAddress(question) {
   const search = new URLSearchParams();
   if (question) search.set("q", question);
+  if (byId("as-of").value) search.set("as_of", byId("as-of").value);
   for (const id of state.chosen) search.append("document", id);
   const address = search.size ? `?${search}` : location.pathname;
   if (address !== (location.search || location.pathname)) history.pushState(null, "", address);
 }
 
-async function ask() {
+function ask() {
+  state.turns = [];
   const question = byId("question").value.trim();
+  if (question) return put(question);
   running?.abort();
-  if (!question) {
-    show({ reply: null, error: { code: "question_empty" }, busy: false });
-    byId("question").focus();
-    return;
-  }
+  show({ reply: null, error: { code: "question_empty" }, busy: false });
+  byId("question").focus();
+}
+
+function askFollowUp() {
+  const question = byId("follow").value.trim();
+  if (!question) return;
+  if (state.reply) state.turns.push({ question: state.asked, reply: state.reply });
+  byId("follow").value = "";
+  put(question);
+}
+
+async function put(question) {
+  running?.abort();
   const mine = (running = new AbortController());
-  show({ reply: null, error: null, busy: true });
+  show({ asked: question, reply: null, prose: "", error: null, busy: true });
   byId("spoken").textContent = word("searching");
-  const body = { question };
+  const body = { question, history: state.turns.map((turn) => turn.question), stream: true };
   if (state.chosen.size) body.documents = [...state.chosen];
+  if (byId("as-of").value) body.as_of = byId("as-of").value;
   try {
-    show({ reply: await post("/v1/ask", body, mine.signal), error: null, busy: false });
+    await stream("/v1/ask", body, mine.signal, (name, value) => {
+      if (name === "sentence") show({ prose: state.prose + value.text });
+      if (name === "answer") show({ reply: value, error: null, busy: false });
+    });
+    if (!state.reply) throw Object.assign(new Error("no answer"), { code: "unreachable" });
     byId("spoken").textContent = summary(state.reply);
   } catch (error) {
     if (error.name === "AbortError") return;
@@ -55,8 +83,8 @@ async function ask() {
     byId("spoken").textContent = errorText(error);
   }
   const gentle = !matchMedia("(prefers-reduced-motion: reduce)").matches;
-  if (byId("answer").getBoundingClientRect().top > innerHeight * 0.6) {
-    byId("answer").scrollIntoView({ behavior: gentle ? "smooth" : "auto" });
+  if (byId("answer-body").getBoundingClientRect().top > innerHeight * 0.6) {
+    byId("answer-body").scrollIntoView({ behavior: gentle ? "smooth" : "auto" });
   }
 }
 
@@ -66,13 +94,65 @@ function summary(reply) {
 
 function show(change) {
   Object.assign(state, change);
-  const { reply, error, busy } = state;
+  const { reply, error, busy, prose, turns } = state;
   byId("answer").hidden = !reply && !error && !busy;
   byId("answer").setAttribute("aria-busy", String(busy));
   byId("examples").hidden = Boolean(reply || busy || (error && error.code !== "question_empty"));
-  if (busy) byId("answer-body").replaceChildren(el("p", { class: "searching" }, word("searching")));
-  else if (error) byId("answer-body").replaceChildren(failure(error, ask));
+  byId("follow-form").hidden = !reply;
+  byId("earlier").replaceChildren(...earlierParts(turns));
+  if (busy && prose) byId("answer-body").replaceChildren(el("p", { class: "answer-text" }, prose));
+  else if (busy) byId("answer-body").replaceChildren(el("p", { class: "searching" }, word("searching")));
+  else if (error) byId("answer-body").replaceChildren(failure(error, () => put(state.asked)));
   else if (reply) byId("answer-body").replaceChildren(...answerParts(reply));
+}
+
+function earlierParts(turns) {
+  if (!turns.length) return [];
+  const rows = turns.map(({ question, reply }) =>
+    el(
+      "details",
+      { class: `turn ${reply.status}` },
+      el("summary", {}, el("span", {}, question), el("span", { class: "status" }, word(reply.status))),
+      el("div", { class: "answer-text" }, paragraphs(reply.text, "", -1, -1)),
+    ),
+  );
+  const asked = el("p", { class: "asked" }, state.asked);
+  return [el("h3", { class: "sources" }, word("earlier")), ...rows, asked];
+}
+
+function feedbackRow(reply) {
+  const said = el("span", { class: "hint", role: "status" });
+  const why = el("input", { type: "text", class: "find", maxlength: "500", "aria-label": word("feedbackWhy") });
+  why.placeholder = word("feedbackWhy");
+  const form = el("form", { class: "why", hidden: true }, why, el("button", { class: "quiet" }, word("send")));
+  const keep = async (verdict, comment) => {
+    const clause_id = reply.citations[0]?.clause_id ?? "";
+    const { question, status } = reply;
+    try {
+      await post("/v1/feedback", { question, status, clause_id, verdict, comment });
+      said.textContent = word("feedbackThanks");
+    } catch (error) {
+      said.textContent = errorText(error);
+    }
+  };
+  const thumb = (sign, name, onClick) =>
+    el("button", { type: "button", class: "thumb", "aria-label": word(name), title: word(name), on: { click: onClick } }, sign);
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    form.hidden = true;
+    keep("down", why.value);
+  });
+  return el(
+    "div",
+    { class: "feedback" },
+    thumb("👍", "helpful", () => keep("up", "")),
+    thumb("👎", "notHelpful", () => {
+      form.hidden = false;
+      why.focus();
+    }),
+    form,
+    said,
+  );
 }
 
 function answerParts(reply) {
@@ -111,6 +191,7 @@ function answerParts(reply) {
       paragraphs(reply.text, "", -1, -1),
     ),
     reply.notes.map((note) => el("p", { class: "note" }, note)),
+    feedbackRow(reply),
   );
   if (!reply.citations.length) return [verdict];
   const heading = word(reply.status === "answered" ? "basis" : "nearest");
@@ -194,6 +275,13 @@ async function loadDocuments() {
 byId("form").addEventListener("submit", (event) => {
   event.preventDefault();
   submit();
+});
+byId("follow-form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  askFollowUp();
+});
+byId("as-of").addEventListener("change", () => {
+  if (state.reply) submit();
 });
 byId("question").addEventListener("input", grow);
 byId("question").addEventListener("keydown", (event) => {

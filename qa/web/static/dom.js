@@ -50,6 +50,35 @@ export function post(path, body, signal) {
   return call(path, { method: "POST", headers, body: JSON.stringify(body), signal });
 }
 
+// Post a body and hand over each server-sent event as (name, value) until the stream ends.
+export async function stream(path, body, signal, onEvent) {
+  let response;
+  try {
+    const headers = { "content-type": "application/json" };
+    response = await fetch(path, { method: "POST", headers, body: JSON.stringify(body), signal });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new ServiceError("unreachable", error.message);
+  }
+  if (!response.ok) {
+    const failure = (await response.json().catch(() => null))?.error ?? {};
+    throw new ServiceError(failure.code ?? "unknown", failure.message ?? `HTTP ${response.status}`);
+  }
+  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = "";
+  for (;;) {
+    const { value, done } = await reader.read();
+    if (done) return;
+    const events = (rest + value).split("\n\n");
+    rest = events.pop();
+    for (const event of events) {
+      const name = /^event: (.*)$/m.exec(event)?.[1] ?? "message";
+      const data = /^data: (.*)$/m.exec(event)?.[1];
+      if (data) onEvent(name, JSON.parse(data));
+    }
+  }
+}
+
 // The service counts characters as code points; JavaScript's strings count UTF-16 units.
 // Both are equal for the texts of almost every document, and this makes them equal for all.
 export function unitsAt(text, points) {

@@ -1,6 +1,6 @@
 // One document: its clauses in order, at the clause and the quote that the address names.
 
-import { call, decoded, el, paragraphs, unitsAt } from "./dom.js";
+import { call, copy, decoded, el, paragraphs, unitsAt } from "./dom.js";
 import { dates, factLine, failure, twoLines } from "./parts.js";
 import { count, onLanguage, pair, start, word } from "./words.js";
 
@@ -76,6 +76,45 @@ function clauseElement(clause) {
       original,
       bilingual ? el("div", { class: "translation", lang: "en" }, paragraphs(clause.translation, "", -1, -1)) : null,
     ),
+    clauseTools(clause),
+  );
+}
+
+// A link to copy, and on request which clauses this one refers to and is referred to by.
+function clauseTools(clause) {
+  const said = el("span", { class: "hint", role: "status" });
+  const list = el("div", { class: "crossing" });
+  const copyLink = async () => {
+    const address = new URL(`#clause-${encodeURIComponent(clause.key)}`, location.href);
+    address.search = "";
+    try {
+      await copy(address.href);
+      said.textContent = word("copied");
+    } catch {
+      said.textContent = word("copyFailed");
+    }
+  };
+  const cross = async () => {
+    const found = await call(`/v1/clauses/${encodeURIComponent(clause.id)}`).catch(() => ({ cites: [], cited_by: [] }));
+    const link = (id, text) => {
+      const [documentId] = id.split("#");
+      const key = id.slice(documentId.length + 1);
+      return el("a", { href: `/documents/${encodeURIComponent(documentId)}#clause-${encodeURIComponent(key)}` }, text);
+    };
+    list.replaceChildren(
+      el("span", {}, `${word("cites")}: ${found.cites.length ? "" : "–"}`),
+      ...found.cites.map((one) => (one.clause_id ? link(one.clause_id, one.text) : el("span", {}, one.text))),
+      el("span", {}, `${word("citedBy")}: ${found.cited_by.length ? "" : "–"}`),
+      ...found.cited_by.map((one) => link(one, one.split("#")[1])),
+    );
+  };
+  return el(
+    "div",
+    { class: "clause-tools" },
+    el("button", { type: "button", class: "quiet", on: { click: copyLink }, "aria-label": `${word("copyLink")} ${clause.label}` }, word("copyLink")),
+    el("button", { type: "button", class: "quiet", on: { click: cross }, "aria-label": `${word("cross")} ${clause.label}` }, word("cross")),
+    said,
+    list,
   );
 }
 

@@ -50,6 +50,24 @@ const WORDS = {
     retry: "重试",
     error: "出错了",
     untitled: "条问",
+    managePage: "文件管理",
+    batchPage: "批量",
+    testPage: "检索测试",
+    gapsPage: "待补充",
+    followUp: "接着问",
+    followUpHint: "例如：那企业呢？多久？第二款呢？",
+    newQuestion: "换个问题",
+    earlier: "之前的问答",
+    helpful: "有帮助",
+    notHelpful: "没帮助",
+    feedbackThanks: "已记下，谢谢。",
+    feedbackWhy: "哪里不对？（可不填）",
+    send: "发送",
+    asOf: "适用日期",
+    copyLink: "复制链接",
+    cross: "关联条款",
+    cites: "引用的条款",
+    citedBy: "引用本条的条款",
   },
   en: {
     skip: "Skip to the question",
@@ -100,6 +118,24 @@ const WORDS = {
     retry: "Try again",
     error: "Something went wrong",
     untitled: "Tiaowen",
+    managePage: "Documents",
+    batchPage: "Batch",
+    testPage: "Retrieval test",
+    gapsPage: "Gaps",
+    followUp: "Ask a follow-up",
+    followUpHint: "For example: And for companies? How long? Paragraph 2?",
+    newQuestion: "New question",
+    earlier: "Earlier in this conversation",
+    helpful: "Helpful",
+    notHelpful: "Not helpful",
+    feedbackThanks: "Noted, thank you.",
+    feedbackWhy: "What was wrong? (optional)",
+    send: "Send",
+    asOf: "As of",
+    copyLink: "Copy link",
+    cross: "Related clauses",
+    cites: "Refers to",
+    citedBy: "Referred to by",
   },
 };
 
@@ -127,6 +163,12 @@ const ERRORS = {
     internal: "The service failed on this question; its log says why. Try again later.",
   },
 };
+
+// Words of one page, beside those that all pages share.
+export function addWords(zh, en) {
+  Object.assign(WORDS.zh, zh);
+  Object.assign(WORDS.en, en);
+}
 
 let current = initial();
 const listeners = [];

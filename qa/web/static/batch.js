@@ -1,0 +1,1 @@
+// placeholder until the batch endpoints are merged
