@@ -75,10 +75,16 @@ def compose(
     judgement: Judgement,
     citations: Sequence[Citation],
     notes: Sequence[str],
+    *,
+    approved: str = "",
 ) -> Answer:
-    """Return the answer: prose around the quotes, and a note for each rule not in force."""
+    """Return the answer: prose around the quotes, and a note for each rule not in force.
+
+    An approved text stands before what is quoted.
+    """
     kept = tuple(citations) if judgement.status != "no_basis" else ()
-    text = _TEXTS[language][judgement.status](kept)
+    text = _TEXTS[language]["answered" if approved else judgement.status](kept)
+    text = f"{approved}\n{text}" if approved and kept else approved or text
     warnings = [note for one in _first_of_each(kept) if (note := _validity_note(one, language))]
     return Answer(
         question=question.text,

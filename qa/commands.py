@@ -133,6 +133,30 @@ def remove(
 
 
 @app.command()
+def faq(
+    sheet: Annotated[
+        Path | None, typer.Argument(metavar="[SHEET]", help="Rows to approve.", show_default=False)
+    ] = None,
+) -> None:
+    """Approve the answers of a sheet, or name those whose cited clauses have changed."""
+    from qa.approving import approve_sheet, find_changed
+    from qa.engine import Engine
+
+    engine = Engine.open(Settings.from_env(os.environ))
+    if sheet is None:
+        changed = find_changed(engine)
+        for one in changed:
+            print(f"changed: {one.entry.questions[0]} ({', '.join(one.clause_ids)})")
+        print(f"{len(changed)} approved answers to check again")
+        raise typer.Exit(SOME_FAILED if changed else 0)
+    report = approve_sheet(engine, sheet, date.today())
+    print(f"{report.added} answers approved, {report.replaced} replaced")
+    for row in report.refused:
+        _complain(f"refused: {row.sheet} row {row.row}: {row.reason}")
+    raise typer.Exit(SOME_FAILED if report.refused else 0)
+
+
+@app.command()
 def index() -> None:
     """Build the index from the corpus; only what has changed is encoded again."""
     _build(Settings.from_env(os.environ))

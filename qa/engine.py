@@ -26,11 +26,13 @@ from qa.errors import (
     SettingsError,
 )
 from qa.explaining import Explanation, explain_hits
+from qa.faq import FILE as FAQ_FILE
+from qa.faq import ApprovedCitation, Faq, digest_of, load_faq
 from qa.generation import Checks, rewrite_question, write_prose
 from qa.labels import label_en
 from qa.lexicon import load_lexicon
-from qa.models import Answer, Clause, Document, Hit, Language, Question, Validity
-from qa.notes import as_asked, foreign_note, missing_article, notes_of
+from qa.models import Answer, Clause, Document, Hit, Language, Question, Status, Validity
+from qa.notes import approved_notes, as_asked, foreign_note, missing_article, notes_of
 from qa.places import is_elsewhere
 from qa.quantities import Quantity, asked_quantities, held_quantities
 from qa.quotes import asks_for_list, choose_span
@@ -67,6 +69,7 @@ class Engine:
         self._encoder = encoder
         self._speller = Speller(encoder.words())
         self._ranking = read_ranking(folder_of(settings.encoder))
+        self._stamp = _stamp(settings)
         self._served = self._serve(snapshot)
 
     @classmethod
@@ -91,9 +94,11 @@ class Engine:
         return self._served.snapshot.id
 
     def refresh(self) -> bool:
-        """Load the current snapshot if the pointer has moved; return whether it did."""
-        if current_id(self._settings.index) in ("", self.snapshot_id):
+        """Load the current snapshot, or newly approved answers, if there are; return whether."""
+        stamp = _stamp(self._settings)
+        if current_id(self._settings.index) in ("", self.snapshot_id) and stamp == self._stamp:
             return False
+        self._stamp = stamp
         self._served = self._serve(read_snapshot(self._settings.index, self._encoder.fingerprint))
         return True
 
@@ -107,9 +112,19 @@ class Engine:
         completed = [self.complete(question) for question in questions]
         found = self._search(served, completed)
         return [
-            as_asked(self._answer(served, whole, hits), question, whole)
+            as_asked(
+                self._approved(served, whole) or self._answer(served, whole, hits), question, whole
+            )
             for question, whole, hits in zip(questions, completed, found, strict=True)
         ]
+
+    def cited(self, text: str) -> list[Target]:
+        """Return what a text cites by number, in its order."""
+        return self._served.retriever.cited(Question(text))
+
+    def is_unchanged(self, citation: ApprovedCitation) -> bool:
+        """Return whether the cited part of a clause reads as it did when it was approved."""
+        return _is_unchanged(self._served, citation)
 
     def complete(self, question: Question) -> Question:
         """Return the question that a follow-up stands for; any other as it is."""
@@ -266,6 +281,7 @@ class Engine:
             {document.id: position for position, document in enumerate(snapshot.documents)},
             load_translations(self._settings.corpus),
             read_calibration(folder_of(self._settings.encoder), self._settings.corpus),
+            Faq(load_faq(self._settings.corpus), self._encoder),
         )
 
     def _search(self, served: Served, questions: Sequence[Question]) -> list[list[Hit]]:
@@ -297,6 +313,48 @@ class Engine:
                 found.remove(hit)
                 found.insert(found.index(better[0]) + 1, hit)
         return [replace(hit, rank=rank) for rank, hit in enumerate(found, 1)]
+
+    def _approved(self, served: Served, question: Question) -> Answer | None:
+        """Return the approved answer to a question, None where none has been approved."""
+        match = next(iter(served.faq.match(question.text)), None)
+        if match is None:
+            return None
+        language = language_of(question.text) if question.language == "auto" else question.language
+        day = question.as_of or date.today()
+        citations, changed = [], []
+        for number, one in enumerate(match.entry.citations, 1):
+            document_id = one.clause_id.partition("#")[0]
+            row = served.snapshot.clauses.row_of(one.clause_id)
+            allowed = not question.documents or document_id in question.documents
+            if row is None or not allowed:
+                changed += [one.clause_id] if row is None else []
+                continue
+            clause = served.snapshot.clauses[row]
+            document = served.documents[document_id]
+            translation = served.translations.get(clause.id, "")
+            has_part = _has_part(clause, one)
+            span = span_of(clause, *((one.paragraph, one.item) if has_part else (0, "")))
+            hit = Hit(clause, EXACT_SCORE, number, one.paragraph, one.item if has_part else "")
+            citation = cite(
+                hit,
+                document,
+                span,
+                translation=translation,
+                quote_translation=self._translate(document, clause, span, translation),
+                day=day,
+            )
+            citations.append(citation)
+            if not _is_unchanged(served, one):
+                changed.append(f"《{document.title}》{citation.label}")
+        if not citations and (question.documents or not changed):
+            return None
+        status: Status = "closest" if changed and citations else "answered"
+        judgement = Judgement(status if citations else "no_basis", match.likeness)
+        notes = approved_notes(match, changed, language)
+        text = match.entry.answer_en if language == "en" else match.entry.answer
+        return compose(
+            question, language, judgement, citations, notes, approved=text or match.entry.answer
+        )
 
     def _answer(self, served: Served, question: Question, hits: Sequence[Hit]) -> Answer:
         language = language_of(question.text) if question.language == "auto" else question.language
@@ -426,6 +484,32 @@ class Engine:
             self._encoder.encode_clauses([normalise(text) for text in texts]) @ vector
         )
         return alike
+
+
+def _stamp(settings: Settings) -> float:
+    """Return when the approved answers were last written, 0 where there are none."""
+    try:
+        return (settings.corpus / FAQ_FILE).stat().st_mtime
+    except OSError:
+        return 0.0
+
+
+def _has_part(clause: Clause, citation: ApprovedCitation) -> bool:
+    """Return whether a clause still has the paragraph and the item that were cited."""
+    if citation.paragraph > len(clause.paragraphs):
+        return False
+    if not citation.item:
+        return True
+    items = clause.paragraphs[citation.paragraph - 1].items
+    return any(one.label == citation.item for one in items)
+
+
+def _is_unchanged(served: Served, citation: ApprovedCitation) -> bool:
+    row = served.snapshot.clauses.row_of(citation.clause_id)
+    if row is None or not _has_part(served.snapshot.clauses[row], citation):
+        return False
+    clause = served.snapshot.clauses[row]
+    return digest_of(clause, citation.paragraph, citation.item) == citation.digest
 
 
 def uses_model(settings: Settings) -> bool:

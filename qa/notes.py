@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from qa.faq import FaqMatch
 from qa.labels import label_en
 from qa.models import Answer, Language, Question
 from qa.references import find_references
@@ -71,3 +72,19 @@ def foreign_note(language: Language) -> str:
     if language == "zh":
         return "所问条文的文件不在本库中，无法引用该条。"
     return "The rule whose article is asked for is not among these documents."
+
+
+def approved_notes(match: FaqMatch, changed: Sequence[str], language: Language) -> list[str]:
+    """Return what to say of an approved answer: for which question, when, and what has changed."""
+    day, asked = match.entry.approved.isoformat(), match.question
+    same = match.likeness >= 1
+    if language == "zh":
+        first = "已审定的答复" if same else f"相近问题“{asked}”的已审定答复"
+        notes = [f"{first}（{day}）。"]
+        notes += [f"审定后，所引{'、'.join(changed)}已变更，请复核此答复。"] if changed else []
+        return notes
+    first = "Approved answer" if same else f"Approved answer to the like question “{asked}”"
+    notes = [f"{first} ({day})."]
+    if changed:
+        notes.append(f"Since then {', '.join(changed)} has changed; check this answer.")
+    return notes

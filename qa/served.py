@@ -10,6 +10,7 @@ from qa.confidence import Calibration
 from qa.cross_references import CrossReference
 from qa.document_names import names_of
 from qa.errors import DocumentNotFoundError
+from qa.faq import Faq
 from qa.models import Clause, Document
 from qa.retriever import Retriever
 from qa.snapshots import Snapshot
@@ -27,6 +28,7 @@ class Served:
     positions: Mapping[str, int]
     translations: Mapping[str, str]
     calibration: Calibration
+    faq: Faq
     crossing: dict[str, dict[str, list[CrossReference]]] = field(default_factory=dict)
 
     @functools.cached_property

@@ -114,7 +114,7 @@ def _nearest(said: Sequence[str], text: str) -> str:
 
 def _turned(sentence: str, source: str) -> str:
     """Return how a sentence turns what its source says into something else, "" if it does not."""
-    if _is_negative(sentence) != any(map(_is_negative, _taken_up(sentence, source))):
+    if is_negative(sentence) != any(map(is_negative, _taken_up(sentence, source))):
         return "it says yes where its source says no, or the other way round"
     for name in ("must", "floor", "ceiling"):
         if _says(name, sentence) and not _says(name, source):
@@ -137,7 +137,8 @@ def _taken_up(sentence: str, source: str) -> list[str]:
     return [part for part, share in zip(parts, shares, strict=True) if share >= least]
 
 
-def _is_negative(text: str) -> bool:
+def is_negative(text: str) -> bool:
+    """Return whether a text says no to something; 不低于 and at least say none."""
     plain = normalise(text)
     return bool((_NOT_ZH if language_of(text) == "zh" else _NOT_EN).search(plain))
 

@@ -121,7 +121,7 @@ def page(browser: Any, request: pytest.FixtureRequest) -> Iterator[Any]:
 
 
 def _until(page: Any, expression: str) -> None:
-    """Wait until an expression is true; Playwright's own way needs eval, which our policy forbids."""
+    """Wait until an expression is true; Playwright's own way needs eval, which we forbid."""
     for _ in range(100):
         if page.evaluate(expression):
             return
