@@ -1,5 +1,5 @@
 // One line on any page puts a question bubble there:
-//   <script src="https://tiaowen.example/static/widget.js" defer></script>
+//   <script src="…/static/widget.js" defer></script>, the address being that of the service
 // Its styles and its elements live in a shadow root; text from the service is never HTML.
 
 (() => {
