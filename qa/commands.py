@@ -400,6 +400,21 @@ def calibrate(
 
 
 @app.command()
+def mcp() -> None:
+    """Serve one MCP client, such as a desktop assistant, over standard input and output."""
+    from qa.engine import Engine
+    from qa.tool_server import serve_stdio
+
+    engine = Engine.open(Settings.from_env(os.environ))
+
+    def current() -> Engine:
+        engine.refresh()
+        return engine
+
+    serve_stdio(current)
+
+
+@app.command()
 def serve(
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "",
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="The port; 0 for any.")] = None,

@@ -47,7 +47,7 @@ LAYERS = (
     ("notes",),
     ("engine",),
     ("wire", "batch", "enriching", "evaluation", "doctor"),
-    ("calibrating", "approving"),
+    ("calibrating", "approving", "tool_server"),
     ("web", "terminal"),
     ("commands",),
     ("cli",),
@@ -72,6 +72,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "uvicorn": ("web",),
     "typer": ("commands",),
     "rich": ("terminal",),
+    "mcp": ("tool_server", "web"),
 }
 
 

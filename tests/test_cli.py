@@ -82,13 +82,14 @@ def test_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) -> N
 
 
 def test_help_names_every_command_of_the_contract(capsys: pytest.CaptureFixture[str]) -> None:
-    """`--help` lists the fifteen commands, and so does no command at all, as wrong usage."""
+    """`--help` lists the sixteen commands, and so does no command at all, as wrong usage."""
     assert main(["--help"]) == 0
     text = capsys.readouterr().out
     listed = re.findall(r"^  ([a-z]+)  ", text.split("Commands:")[1], re.MULTILINE)
     assert listed == [
         *("split", "add", "remove", "faq", "index", "enrich", "ask"),
-        *("search", "batch", "evaluate", "verify", "gaps", "calibrate", "serve", "doctor"),
+        *("search", "batch", "evaluate", "verify", "gaps", "calibrate", "mcp", "serve"),
+        "doctor",
     ]
     assert main([]) == 2
 

@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
+from starlette.routing import Route
 
 from qa import __version__
 from qa.engine import Engine
@@ -32,6 +33,8 @@ from qa.web.figures import Figures
 from qa.web.holder import EngineHolder, EngineSource
 from qa.web.managing import Managing
 from qa.web.service import Service
+from qa.web.tools import PATH as TOOLS_PATH
+from qa.web.tools import ToolsApp
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +48,7 @@ def create_app(engine: Engine | EngineSource, settings: Settings) -> FastAPI:
     source: EngineSource
     source = EngineHolder(settings, engine) if isinstance(engine, Engine) else engine
     figures = Figures()
+    tools = ToolsApp(source, settings)
     app = FastAPI(
         title="Tiaowen 条问",
         version=__version__,
@@ -52,7 +56,7 @@ def create_app(engine: Engine | EngineSource, settings: Settings) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        lifespan=_warming(source),
+        lifespan=_warming(source, tools),
     )
     origins = allowed_origins(settings)
     if origins:
@@ -69,6 +73,7 @@ def create_app(engine: Engine | EngineSource, settings: Settings) -> FastAPI:
     app.add_exception_handler(RequestValidationError, failures.on_validation_error)
     _add_routes(app, Service(source, settings, figures))
     _add_managing(app, Managing(source, settings))
+    app.router.routes.append(Route(TOOLS_PATH, tools, include_in_schema=False))
     describe = app.openapi
     description: dict[str, Any] = {}
 
@@ -81,7 +86,7 @@ def create_app(engine: Engine | EngineSource, settings: Settings) -> FastAPI:
     return app
 
 
-def _warming(source: EngineSource) -> Callable[[FastAPI], Any]:
+def _warming(source: EngineSource, tools: ToolsApp) -> Callable[[FastAPI], Any]:
     """Return a lifespan that opens the engine before the first request, if it can be."""
 
     @asynccontextmanager
@@ -93,6 +98,7 @@ def _warming(source: EngineSource) -> Callable[[FastAPI], Any]:
         except Exception:
             logger.exception("started without an index")
         yield
+        await tools.close()
 
     return lifespan
 
