@@ -49,6 +49,7 @@ LAYERS = (
     ("wire", "batch", "enriching", "evaluation", "doctor"),
     ("calibrating", "approving", "tool_server"),
     ("web", "terminal"),
+    ("client",),
     ("commands",),
     ("cli",),
     ("__main__",),
@@ -73,6 +74,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "typer": ("commands",),
     "rich": ("terminal",),
     "mcp": ("tool_server", "web"),
+    "httpx2": ("client",),
 }
 
 
