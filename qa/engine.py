@@ -33,8 +33,9 @@ from qa.labels import label_en
 from qa.lexicon import load_lexicon
 from qa.models import Answer, Clause, Document, Hit, Language, Question, Status, Validity
 from qa.notes import approved_notes, as_asked, foreign_note, missing_article, notes_of
+from qa.pieces import Pieces
 from qa.places import is_elsewhere
-from qa.quantities import Quantity, asked_quantities, held_quantities
+from qa.quantities import Quantity, asked_quantities
 from qa.quotes import asks_for_list, choose_span
 from qa.ranking import read_ranking
 from qa.references import find_references
@@ -67,6 +68,7 @@ class Engine:
         """Serve a snapshot; callers use `open`."""
         self._settings = settings
         self._encoder = encoder
+        self._pieces = Pieces(encoder)
         self._speller = Speller(encoder.words())
         self._ranking = read_ranking(folder_of(settings.encoder))
         self._stamp = _stamp(settings)
@@ -304,7 +306,7 @@ class Engine:
         found = list(hits)
         if all(in_force) or not any(in_force) or (hits and hits[0].score >= EXACT_SCORE):
             return found
-        vectors = self._encoder.encode_clauses([normalise(hit.clause.text) for hit in hits])
+        vectors = self._pieces.vectors([hit.clause.text for hit in hits])
         alike = vectors @ vectors.T >= SAY_THE_SAME
         for n, hit in enumerate(hits):
             others = np.flatnonzero(alike[n] & in_force) if not in_force[n] else np.zeros(0, int)
@@ -457,7 +459,7 @@ class Engine:
         """Return the part of a clause's translation that renders a quote."""
         if not translation:
             return ""
-        (vector,) = self._encoder.encode_clauses([normalise(document.text[slice(*span)])])
+        (vector,) = self._pieces.vectors([document.text[slice(*span)]])
         score = functools.partial(self._alike, vector)
         return translate_quote(clause, span, translation, score)
 
@@ -470,19 +472,17 @@ class Engine:
         self, vector: Floats, tokens: Floats, asked: Quantity, texts: Sequence[str]
     ) -> Floats:
         """Return how well texts answer: cosine, tokens met, and a quantity that is asked for."""
-        plain = [normalise(text) for text in texts]
-        vectors, ids = self._encoder.clauses_and_tokens(plain)
-        rated: Floats = vectors @ vector
-        rated += TOKENS_MET * match_tokens(tokens, ids, self._encoder.token_vectors)
+        pieces = self._pieces.read(texts)
+        rated: Floats = np.stack([one.vector for one in pieces]) @ vector
+        tokens_of = [one.tokens for one in pieces]
+        rated += TOKENS_MET * match_tokens(tokens, tokens_of, self._encoder.token_vectors)
         if asked:
-            rated += QUANTITY_HELD * np.array([bool(held_quantities(one) & asked) for one in plain])
+            rated += QUANTITY_HELD * np.array([bool(one.quantities & asked) for one in pieces])
         return rated
 
     def _alike(self, vector: NDArray[np.float32], texts: Sequence[str]) -> NDArray[np.float32]:
         """Return the cosine of each text with a question."""
-        alike: NDArray[np.float32] = (
-            self._encoder.encode_clauses([normalise(text) for text in texts]) @ vector
-        )
+        alike: NDArray[np.float32] = self._pieces.vectors(texts) @ vector
         return alike
 
 

@@ -138,11 +138,9 @@ class Retriever:
 
     def is_foreign(self, question: Question) -> bool:
         """Return whether the question cites an article of a rule that no document here is."""
-        places = self.names.find_at(question.text)
-        return any(
-            _is_foreign(question.text, reference, places)
-            for reference in find_references(question.text)
-        )
+        references = find_references(question.text)
+        places = self.names.find_at(question.text) if references else []
+        return any(_is_foreign(question.text, reference, places) for reference in references)
 
     def _cited(self, question: Question) -> list[Hit]:
         """Return the clauses that the question names by their numbers."""

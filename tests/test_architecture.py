@@ -39,7 +39,7 @@ LAYERS = (
     ("clauses",),
     ("keyword_index", "vector_index", "token_index"),
     ("snapshots",),
-    ("index", "retriever", "answers", "gaps", "verification", "explaining"),
+    ("index", "retriever", "pieces", "answers", "gaps", "verification", "explaining"),
     ("feedback",),
     ("confidence", "generation"),
     ("faq",),
