@@ -68,8 +68,28 @@ def answer_workbook(
     *,
     question_column: str = "",
     progress: Callable[[int, int], None],
+    name: str = "",
 ) -> BatchReport:
-    """Answer every row of a workbook; raises WorkbookError before the first question is asked."""
+    """Answer every row of a workbook; raises WorkbookError before the first question is asked.
+
+    `name` stands in messages for that of a file which was sent from elsewhere.
+    """
+    try:
+        return _answer_workbook(engine, source, target, question_column, progress)
+    except WorkbookError as error:
+        if not name:
+            raise
+        said = str(error).replace(str(source), name).replace(str(target), name)
+        raise WorkbookError(said) from error
+
+
+def _answer_workbook(
+    engine: Engine,
+    source: Path,
+    target: Path,
+    question_column: str,
+    progress: Callable[[int, int], None],
+) -> BatchReport:
     check_target(source, target)
     book = read_book(source)
     layouts = find_questions(book, question_column)

@@ -55,6 +55,14 @@ class WorkbookError(QAError):
     """A workbook or table of questions cannot be read or written."""
 
 
+class JobNotFoundError(QAError):
+    """No batch has this id, or it has no result yet."""
+
+
+class TooManyJobsError(QAError):
+    """More workbooks are waiting than are taken."""
+
+
 class UploadTooLargeError(QAError):
     """What was sent is larger than the limit."""
 
@@ -67,6 +75,8 @@ ERROR_TABLE: tuple[tuple[type[QAError], str, int, int], ...] = (
     (DocumentNotFoundError, "document_not_found", 404, 2),
     (ClauseNotFoundError, "clause_not_found", 404, 2),
     (WorkbookError, "workbook_unreadable", 422, 2),
+    (JobNotFoundError, "batch_not_found", 404, 2),
+    (TooManyJobsError, "too_many_batches", 429, 2),
     (UploadTooLargeError, "upload_too_large", 413, 2),
     (IndexMissingError, "index_missing", 503, 2),
     (IndexMismatchError, "index_mismatch", 503, 2),

@@ -47,7 +47,7 @@ LAYERS = (
     ("notes",),
     ("engine",),
     ("wire", "batch", "enriching", "evaluation", "doctor"),
-    ("calibrating", "approving", "tool_server"),
+    ("calibrating", "approving", "tool_server", "jobs"),
     ("web", "terminal"),
     ("client",),
     ("commands",),

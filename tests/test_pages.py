@@ -216,6 +216,26 @@ def test_a_document_is_previewed_added_asked_and_removed(
     _until(page, f"document.querySelectorAll('.document-rows li').length === {rows}")
 
 
+def test_a_workbook_is_sent_and_fetched_with_its_answers(
+    page: Any, base: str, tmp_path: Path
+) -> None:
+    """Dropped, answered while one watches, downloaded under its own name."""
+    table = tmp_path / "咨询.csv"
+    table.write_text("问题\n协议定价要公示什么？\n今天天气怎么样？\n", "utf-8")
+    page.goto(f"{base}/batch")
+    page.set_input_files("#file", str(table))
+    page.click("form .primary")
+    page.wait_for_selector(".hits .primary")
+    assert "2 行" in page.inner_text(".counts")
+    _accessible(page)
+    with page.expect_download() as waiting:
+        page.click(".hits .primary")
+    assert waiting.value.suggested_filename == "咨询-answers.csv"
+    assert "拟交易价格" in Path(waiting.value.path()).read_text("utf-8-sig")
+    page.click(".hits .quiet")
+    _until(page, "document.querySelectorAll('.hits li').length === 0")
+
+
 def test_the_retrieval_test_compares_two_wordings(page: Any, base: str) -> None:
     """Each wording shows how it was read and what its hits' scores are made of."""
     page.goto(f"{base}/test")
@@ -233,7 +253,14 @@ def test_the_interface_speaks_english_and_dark(browser: Any, base: str) -> None:
     """One click changes every word; a dark screen is as legible."""
     context = browser.new_context(color_scheme="dark", locale="en-GB")
     page = context.new_page()
-    for path in ("/", "/documents", "/test", "/gaps", "/documents/sti-center-regulations"):
+    for path in (
+        "/",
+        "/batch",
+        "/documents",
+        "/test",
+        "/gaps",
+        "/documents/sti-center-regulations",
+    ):
         page.goto(base + path)
         page.click("[data-language=en]")
         page.wait_for_timeout(300)

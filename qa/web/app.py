@@ -19,6 +19,7 @@ from qa.errors import QAError
 from qa.settings import Settings
 from qa.web import failures, requests, schemas
 from qa.web.access import allowed_origins
+from qa.web.batches import Batches
 from qa.web.description import (
     BODY_FAILURES,
     FORM,
@@ -49,6 +50,7 @@ def create_app(engine: Engine | EngineSource, settings: Settings) -> FastAPI:
     source = EngineHolder(settings, engine) if isinstance(engine, Engine) else engine
     figures = Figures()
     tools = ToolsApp(source, settings)
+    batches = Batches(source, settings)
     app = FastAPI(
         title="Tiaowen 条问",
         version=__version__,
@@ -56,7 +58,7 @@ def create_app(engine: Engine | EngineSource, settings: Settings) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        lifespan=_warming(source, tools),
+        lifespan=_warming(source, tools, batches),
     )
     origins = allowed_origins(settings)
     if origins:
@@ -73,6 +75,7 @@ def create_app(engine: Engine | EngineSource, settings: Settings) -> FastAPI:
     app.add_exception_handler(RequestValidationError, failures.on_validation_error)
     _add_routes(app, Service(source, settings, figures))
     _add_managing(app, Managing(source, settings))
+    _add_batches(app, batches)
     app.router.routes.append(Route(TOOLS_PATH, tools, include_in_schema=False))
     describe = app.openapi
     description: dict[str, Any] = {}
@@ -86,7 +89,7 @@ def create_app(engine: Engine | EngineSource, settings: Settings) -> FastAPI:
     return app
 
 
-def _warming(source: EngineSource, tools: ToolsApp) -> Callable[[FastAPI], Any]:
+def _warming(source: EngineSource, tools: ToolsApp, batches: Batches) -> Callable[[FastAPI], Any]:
     """Return a lifespan that opens the engine before the first request, if it can be."""
 
     @asynccontextmanager
@@ -97,7 +100,9 @@ def _warming(source: EngineSource, tools: ToolsApp) -> Callable[[FastAPI], Any]:
             logger.debug("started without an index: %s", error)  # its holder has told
         except Exception:
             logger.exception("started without an index")
+        batches.runner.start()
         yield
+        batches.runner.stop()
         await tools.close()
 
     return lifespan
@@ -204,3 +209,23 @@ def _add_managing(app: FastAPI, managing: Managing) -> None:
     add("PUT", "/v1/documents/{document_id}", managing.replace, schemas.Changed)
     add("DELETE", "/v1/documents/{document_id}", managing.remove, schemas.Changed)
     add("GET", "/v1/gaps", managing.gaps, schemas.GapList)
+
+
+def _add_batches(app: FastAPI, batches: Batches) -> None:
+    def add(method: str, path: str, endpoint: Callable[..., Any], reply: Any) -> None:
+        app.add_api_route(
+            path,
+            endpoint,
+            methods=[method],
+            tags=["batches"],
+            responses=replies(reply, *FORM_FAILURES),
+            openapi_extra=FORM if method == "POST" else None,
+            response_model=None,
+        )
+
+    add("POST", "/v1/batches", batches.create, schemas.Batch)
+    add("GET", "/v1/batches", batches.list, schemas.BatchList)
+    add("GET", "/v1/batches/{batch_id}", batches.read, schemas.Batch)
+    add("GET", "/v1/batches/{batch_id}/events", batches.events, schemas.Batch)
+    add("GET", "/v1/batches/{batch_id}/result", batches.result, schemas.Batch)
+    add("DELETE", "/v1/batches/{batch_id}", batches.remove, schemas.Batch)

@@ -186,6 +186,26 @@ class Preview(BaseModel):
     warnings: list[str]
 
 
+class Batch(BaseModel):
+    """A workbook being answered: queued, running, done or failed, and how many rows are done."""
+
+    model_config = ConfigDict(extra="allow")
+
+    id: str
+    name: str
+    state: Literal["queued", "running", "done", "failed"]
+    done: int
+    total: int
+    counts: dict[str, int] | None
+    error: str
+
+
+class BatchList(BaseModel):
+    """The batches, the newest first."""
+
+    batches: list[Batch]
+
+
 class GapList(BaseModel):
     """What was asked without an answer, in groups, and what people thought of answers."""
 
