@@ -78,7 +78,7 @@ def compose(
 ) -> Answer:
     """Return the answer: prose around the quotes, and a note for each rule not in force."""
     kept = tuple(citations) if judgement.status != "no_basis" else ()
-    text = _TEXTS[language][judgement.status](kept)
+    text = quoted_text(language, judgement.status, kept)
     warnings = [note for one in _first_of_each(kept) if (note := _validity_note(one, language))]
     return Answer(
         question=question.text,
@@ -89,6 +89,11 @@ def compose(
         citations=kept,
         notes=(*notes, *warnings),
     )
+
+
+def quoted_text(language: Language, status: Status, citations: Sequence[Citation]) -> str:
+    """Return the text of an answer that is made of nothing but its citations."""
+    return _TEXTS[language][status](citations)
 
 
 def _first_of_each(citations: Sequence[Citation]) -> list[Citation]:
