@@ -72,7 +72,7 @@ class MessageError(QAError):
 
 
 class DeliveryError(QAError):
-    """A chat platform cannot be reached, or does not take an answer; `status` is its HTTP status."""
+    """A chat platform cannot be reached, or does not take an answer; `status` is its HTTP one."""
 
     status: int = 0
 

@@ -34,6 +34,9 @@ class Content:
     media_type: str = "text/plain"
 
 
+NOTHING = Content()
+
+
 @dataclass(frozen=True, slots=True)
 class Ignored:
     """A request that is in order and asks nothing, such as the message of another bot."""

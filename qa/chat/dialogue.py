@@ -17,9 +17,9 @@ from qa.text import language_of
 
 logger = logging.getLogger(__name__)
 
-_HELP = {"帮助", "使用说明", "怎么用", "你好", "您好", "在吗", "help", "hello", "hi", "start", "?"}
+_HELP = {"帮助", "使用说明", "怎么用", "你好", "您好", "在吗", "help", "hello", "hi", "start"}
 _AFRESH = {"新话题", "重新开始", "清空", "reset", "new topic", "start over"}
-_EDGES = re.compile(r"^[\s/@]+|[\s。！!？.~～]+$")
+_EDGES = re.compile(r"^[\s/@]+|[\s。！!？.~]+$")
 
 _HELP_ZH = """直接用中文或英文提问，例如：
 · 职务科技成果协议定价要不要公示？
@@ -74,7 +74,7 @@ class Dialogue:
         talk = f"{channel} {message.conversation} {message.user}"
         word = _EDGES.sub("", text).lower()
         language = language_of(text) if word else "zh"
-        if not word or word in _HELP or text == "?":
+        if not word or word in _HELP:
             return _help(word, language)
         if word in _AFRESH:
             self._memory.forget(talk)

@@ -62,7 +62,8 @@ class Memory:
         try:
             with self._opened() as store:
                 rows = store.execute(
-                    "SELECT text FROM asked WHERE talk = ? AND at >= ? ORDER BY number DESC LIMIT ?",
+                    "SELECT text FROM asked WHERE talk = ? AND at >= ? "
+                    "ORDER BY number DESC LIMIT ?",
                     (_key(talk), now - ASKED_SECONDS, KEPT_QUESTIONS),
                 ).fetchall()
         except sqlite3.Error as error:

@@ -62,8 +62,9 @@ class Sender:
 
     def _ask(self, method: str, url: str, **what: Any) -> Mapping[str, Any]:
         for pause in (*self._pauses, None):
+            wait = 0.0
             try:
-                status, after, body = self._once(method, url, what)
+                status, wait, body = self._once(method, url, what)
             except httpx2.HTTPError as error:
                 if pause is None:
                     raise self._failure(
@@ -75,8 +76,7 @@ class Sender:
                 if pause is None or not (status >= 500 or status in _PASSING):
                     said = " ".join(body[:300].decode("utf-8", "replace").split())
                     raise self._failure(url, f"answers {status}: {said}", status)
-                pause = max(pause, after)
-            self._sleep(pause)
+            self._sleep(max(pause, wait))
         raise AssertionError("the last try returns or raises")
 
     def _once(self, method: str, url: str, what: Mapping[str, Any]) -> tuple[int, float, bytes]:

@@ -12,7 +12,7 @@ from pydantic_core import to_json
 from slack_sdk.signature import Clock, SignatureVerifier
 
 from qa.chat.channel import (
-    JSON,
+    NOTHING,
     Content,
     Ignored,
     Incoming,
@@ -41,7 +41,7 @@ class Slack:
     url: str
     sender: Sender
     name: str = "slack"
-    acknowledgement: Content = Content()
+    acknowledgement: Content = NOTHING
 
     def receive(self, incoming: Incoming) -> Received:
         """Return the message of an event; see Channel."""
