@@ -64,7 +64,7 @@ class Feishu:
         if not same(text_at(event, "token") or text_at(event, "header", "token"), self.token):
             raise SignatureError(
                 "Feishu: the verification token is another; set TIAOWEN_FEISHU_TOKEN to the "
-                "Verification Token under Events and Callbacks › Encryption Strategy"
+                "Verification Token under Events and Callbacks > Encryption Strategy"
             )
         if is_test:
             challenge = required(event, "Feishu", "challenge")
@@ -78,7 +78,7 @@ class Feishu:
         except ValueError as error:
             raise SignatureError(
                 f"Feishu: the event cannot be decrypted ({error}); set TIAOWEN_FEISHU_ENCRYPT_KEY "
-                "to the Encrypt Key under Events and Callbacks › Encryption Strategy"
+                "to the Encrypt Key under Events and Callbacks > Encryption Strategy"
             ) from None
         return read_json(plain, "Feishu")
 

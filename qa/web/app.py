@@ -16,6 +16,7 @@ from qa.engine import Engine
 from qa.errors import QAError
 from qa.settings import Settings
 from qa.web import failures, requests, schemas
+from qa.web.channels import ChannelService
 from qa.web.description import BODY_FAILURES, ID_FAILURES, body_of, replies, with_requests
 from qa.web.edge import Edge
 from qa.web.figures import Figures
@@ -48,7 +49,16 @@ def create_app(engine: Engine | EngineSource, settings: Settings) -> FastAPI:
     app.add_exception_handler(failures.RequestError, failures.on_request_error)
     app.add_exception_handler(HTTPException, failures.on_http_error)
     app.add_exception_handler(RequestValidationError, failures.on_validation_error)
-    _add_routes(app, Service(source, settings, figures))
+    service = Service(source, settings, figures)
+    _add_routes(app, service)
+    app.add_api_route(
+        "/v1/chat/{channel}",
+        ChannelService(source, settings, service.note).receive,
+        methods=["GET", "POST"],
+        tags=["office chats"],
+        responses=replies(schemas.State, 400, 401, 404, 413),
+        response_model=None,
+    )
     describe = app.openapi
     description: dict[str, Any] = {}
 

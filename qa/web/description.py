@@ -19,7 +19,8 @@ REQUESTS: tuple[type[BaseModel], ...] = (
 )
 _MEANINGS = {
     400: "The body is not JSON.",
-    404: "There is no such document, clause or model.",
+    401: "The request does not prove that the platform has sent it.",
+    404: "There is no such document, clause, model or chat.",
     413: "The body is too large.",
     422: "A field is missing or cannot be used; the question is empty or too long.",
     503: "No index is loaded.",
