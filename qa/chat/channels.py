@@ -26,6 +26,7 @@ def open_channels(settings: Settings) -> dict[str, Channel]:
     for name, needed in _NEEDED.items():
         missing = [one for one in needed if not getattr(settings, one)]
         if not missing:
+            _check_secrets(needed, settings)
             found[name] = _OPENERS[name](settings)
         elif len(missing) < len(needed):
             raise SettingsError(
@@ -53,6 +54,15 @@ def channel_of(channels: dict[str, Channel], name: str) -> Channel:
 
 def _variables(names: tuple[str, ...] | list[str]) -> str:
     return " and ".join(f"{PREFIX}{one.upper()}" for one in names)
+
+
+def _check_secrets(names: tuple[str, ...], settings: Settings) -> None:
+    for one in names:
+        value = getattr(settings, one)
+        if not (value.isascii() and value.isprintable()) or " " in value:
+            raise SettingsError(
+                f"{_variables([one])} has characters that none has; copy it again from the console"
+            )
 
 
 def _check_address(name: str, url: str) -> None:

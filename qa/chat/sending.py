@@ -65,7 +65,7 @@ class Sender:
             wait = 0.0
             try:
                 status, wait, body = self._once(method, url, what)
-            except httpx2.HTTPError as error:
+            except (httpx2.HTTPError, httpx2.InvalidURL) as error:
                 if pause is None:
                     raise self._failure(
                         url, f"cannot be reached ({type(error).__name__})"

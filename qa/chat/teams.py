@@ -114,8 +114,7 @@ class Teams:
             },
         )
         seconds = said.get("expires_in")
-        value = required(said, "Teams", "access_token")
-        return Token(value, seconds if isinstance(seconds, int) else 600)
+        return Token(text_at(said, "access_token"), seconds if isinstance(seconds, int) else 600)
 
 
 def _message(activity: Mapping[str, Any], service: str) -> Ignored | IncomingMessage:
