@@ -120,15 +120,15 @@ def _teams(settings: Settings) -> Channel:
     from qa.chat.teams import Teams
     from qa.chat.teams_token import KeyRing
 
-    sender = Sender("Teams")
     url = settings.teams_url.rstrip("/")
+    keys = KeyRing(Sender("Teams", seconds=5.0, pauses=()), url)
     return Teams(
         settings.teams_app_id,
         settings.teams_app_password,
         settings.teams_tenant,
         url,
-        sender,
-        KeyRing(sender, url),
+        Sender("Teams"),
+        keys,
     )
 
 

@@ -11,13 +11,14 @@ import jwt
 
 from qa.chat.channel import list_at, text_at
 from qa.chat.sending import Sender
-from qa.errors import SignatureError
+from qa.errors import DeliveryError, SignatureError
 
 ISSUER = "https://api.botframework.com"
 KEYS = "https://login.botframework.com"
 _PATH = "/v1/.well-known/keys"
 _LEEWAY = 300  # seconds
 _KEPT = 24 * 3600.0  # seconds for which keys are kept
+_PAUSE = 30.0  # seconds for which nobody waits for an address that did not answer
 _AGAIN = 300.0  # seconds before an unknown key makes us look again
 
 
@@ -37,7 +38,7 @@ class KeyRing:
         self._sender = sender
         self._url = f"{base.rstrip('/') or KEYS}{_PATH}"
         self._keys: dict[str, Mapping[str, Any]] = {}
-        self._at = float("-inf")
+        self._at = self._failed = float("-inf")
         self._lock = threading.Lock()
 
     def find(self, key_id: str, now: float) -> Mapping[str, Any] | None:
@@ -45,10 +46,16 @@ class KeyRing:
         with self._lock:
             age = now - self._at
             if age > _KEPT or (key_id not in self._keys and age > _AGAIN):
-                found = self._sender.get(self._url)
-                self._keys = {text_at(one, "kid"): one for one in list_at(found, "keys")}
-                self._at = now
+                self._fetch(now)
             return self._keys.get(key_id)
+
+    def _fetch(self, now: float) -> None:
+        if now - self._failed < _PAUSE:
+            raise DeliveryError(f"Teams: {self._url} could not be reached a moment ago")
+        self._failed = now
+        found = self._sender.get(self._url)
+        self._keys = {text_at(one, "kid"): one for one in list_at(found, "keys")}
+        self._at, self._failed = now, float("-inf")
 
 
 def check_token(header: str, app_id: str, keys: KeyRing, now: float) -> Claims:

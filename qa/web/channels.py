@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Callable
 
-from anyio import to_thread
+from anyio import CapacityLimiter, to_thread
 from starlette.background import BackgroundTask
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -23,6 +23,8 @@ from qa.web.holder import EngineSource
 
 logger = logging.getLogger(__name__)
 
+_RECEIVING = 8  # threads of each worker; whoever waits for a platform holds up nobody else
+_ANSWERING = 16
 COMPLETIONS = "completions"  # the address beside ours that imitates OpenAI
 
 
@@ -34,6 +36,8 @@ class ChannelService:
     ) -> None:
         """Open the channels of the settings; raises SettingsError for one that is half set up."""
         self._channels = open_channels(settings)
+        self._receiving = CapacityLimiter(_RECEIVING)
+        self._answering = CapacityLimiter(_ANSWERING)
         self._dialogue: Dialogue | None = None
         if self._channels:
             memory = open_memory(settings.index)
@@ -51,7 +55,7 @@ class ChannelService:
             body=await request.body(),
             now=time.time(),
         )
-        return await to_thread.run_sync(self._handle, found, incoming)
+        return await to_thread.run_sync(self._handle, found, incoming, limiter=self._receiving)
 
     def _handle(self, channel: Channel, incoming: Incoming) -> Response:
         assert self._dialogue is not None
@@ -66,8 +70,11 @@ class ChannelService:
         if channel.answers_at_once(received):
             reply = self._dialogue.answer(channel.name, received, incoming.now, at_once=True)
             return _response(channel.respond(received, reply, incoming.now))
-        answering = BackgroundTask(self._answer, channel, received, incoming.now)
+        answering = BackgroundTask(self._answer_later, channel, received, incoming.now)
         return _response(channel.acknowledgement, answering)
+
+    async def _answer_later(self, channel: Channel, message: IncomingMessage, now: float) -> None:
+        await to_thread.run_sync(self._answer, channel, message, now, limiter=self._answering)
 
     def _answer(self, channel: Channel, message: IncomingMessage, now: float) -> None:
         """Answer and send; what a platform does not take is told in the log."""
