@@ -1058,8 +1058,10 @@ def test_markdown_escapes_foreign_words() -> None:
     bare = re.sub(r"\\.", "", made)
     assert re.findall(r"\[([^\]]*)\]\(([^)]*)\)", bare) == [("查看原文", PUBLIC)]
     assert "<" not in bare
-    assert "@" not in bare
-    assert escape("1. 一") == "1\\. 一"
+    assert not re.search("@(all|所有人)", made)
+    lines = [line.removeprefix("> ") for line in bare.splitlines()]
+    assert not [line for line in lines if re.match(r"[#>+=-]|\d+[.)]", line)]
+    assert escape("1. 一\n# 二\ntechnology-based (3)") == "1\\. 一\n\\# 二\ntechnology-based (3)"
 
 
 def test_wecom_text_holds_no_tags() -> None:

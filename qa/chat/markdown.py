@@ -6,26 +6,37 @@ import re
 
 from qa.chat.replies import Reply
 
-_MARKUP = re.compile(r"([\\`*_{}\[\]()<>#+!|~@-])")
-_NUMBER = re.compile(r"(?m)^(\s*\d+)\.")
+_MARKUP = re.compile(r"([\\`*_\[\]<~])")
+_LINE = re.compile(r"(?m)^(\s*)(?:([#>+=-])|(\d+)([.)]))")
+_EVERYBODY = re.compile(r"@(?=all|here|channel|everyone|所有人|\d{5})", re.IGNORECASE)
 
 
 def escape(text: str) -> str:
-    """Return a text in which every character stands for itself.
+    """Return a text in which every character stands for itself, also at the beginning of a line.
 
     Where a reader does not know the backslash it is seen, but a link or a mention is still none.
     """
-    return _NUMBER.sub(r"\1\\.", _MARKUP.sub(r"\\\1", text))
+
+    def begin(match: re.Match[str]) -> str:
+        space, mark, number, after = match.groups()
+        return f"{space}\\{mark}" if mark else f"{space}{number}\\{after}"
+
+    return _LINE.sub(begin, _inline(text))
+
+
+def _inline(text: str) -> str:
+    """Return a text without markup that stands behind something of ours on its line."""
+    return _EVERYBODY.sub("@\u2060", _MARKUP.sub(r"\\\1", text))
 
 
 def to_markdown(reply: Reply) -> str:
     """Return the heading, the text, each passage as a quotation with its link, and the notes."""
-    parts = [f"**{escape(reply.heading)}**"]
+    parts = [f"**{_inline(reply.heading)}**"]
     if reply.text:
         parts.append(_lines(escape(reply.text)))
     for one in reply.passages:
         link = f" [{reply.open_words}]({one.link})" if one.link else ""
-        parts.append(f"**{escape(one.label)}**{link}")
+        parts.append(f"**{_inline(one.label)}**{link}")
         parts += [
             f"> {_lines(escape(said), '> ')}" for said in (one.translation, one.quote) if said
         ]

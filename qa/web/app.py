@@ -17,7 +17,14 @@ from qa.errors import QAError
 from qa.settings import Settings
 from qa.web import failures, requests, schemas
 from qa.web.channels import ChannelService
-from qa.web.description import BODY_FAILURES, ID_FAILURES, body_of, replies, with_requests
+from qa.web.description import (
+    BODY_FAILURES,
+    CHAT_FAILURES,
+    ID_FAILURES,
+    body_of,
+    replies,
+    with_requests,
+)
 from qa.web.edge import Edge
 from qa.web.figures import Figures
 from qa.web.holder import EngineHolder, EngineSource
@@ -51,14 +58,7 @@ def create_app(engine: Engine | EngineSource, settings: Settings) -> FastAPI:
     app.add_exception_handler(RequestValidationError, failures.on_validation_error)
     service = Service(source, settings, figures)
     _add_routes(app, service)
-    app.add_api_route(
-        "/v1/chat/{channel}",
-        ChannelService(source, settings, service.note).receive,
-        methods=["GET", "POST"],
-        tags=["office chats"],
-        responses=replies(schemas.State, 400, 401, 404, 413),
-        response_model=None,
-    )
+    _add_channels(app, ChannelService(source, settings, service.note))
     describe = app.openapi
     description: dict[str, Any] = {}
 
@@ -85,6 +85,18 @@ def _warming(source: EngineSource) -> Callable[[FastAPI], Any]:
         yield
 
     return lifespan
+
+
+def _add_channels(app: FastAPI, channels: ChannelService) -> None:
+    for method, endpoint in (("POST", channels.receive), ("GET", channels.echo)):
+        app.add_api_route(
+            "/v1/chat/{channel}",
+            endpoint,
+            methods=[method],
+            tags=["office chats"],
+            responses=replies(schemas.State, *CHAT_FAILURES),
+            response_model=None,
+        )
 
 
 def _add_routes(app: FastAPI, service: Service) -> None:

@@ -57,6 +57,10 @@ class ChannelService:
         )
         return await to_thread.run_sync(self._handle, found, incoming, limiter=self._receiving)
 
+    async def echo(self, request: Request, channel: str) -> Response:
+        """Answer the test of the address that WeCom makes when it is entered."""
+        return await self.receive(request, channel)
+
     def _handle(self, channel: Channel, incoming: Incoming) -> Response:
         assert self._dialogue is not None
         received = channel.receive(incoming)

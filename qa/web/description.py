@@ -27,6 +27,7 @@ _MEANINGS = {
 }
 BODY_FAILURES = (400, 404, 413, 422, 503)
 ID_FAILURES = (404, 503)
+CHAT_FAILURES = (400, 401, 404, 413)
 
 
 def body_of(kind: type[BaseModel]) -> dict[str, Any]:
