@@ -327,14 +327,16 @@ def robot_request(
     return wecom_sealed(json.dumps(body).encode(), "", now)
 
 
-def wecom_sealed(plain: bytes, receive_id: str, now: float = 0) -> dict[str, Any]:
+def wecom_sealed(
+    plain: bytes, receive_id: str, now: float = 0, *, as_json: bool = False
+) -> dict[str, Any]:
     key = base64.b64decode(WECOM_KEY + "=")
     whole = b"r" * 16 + len(plain).to_bytes(4, "big") + plain + receive_id.encode()
     sealed = base64.b64encode(aes(key, key[:16], whole, 32)).decode()
     stamp, nonce = str(int(now or time.time())), "42"
     signature = hashlib.sha1("".join(sorted([WECOM_TOKEN, stamp, nonce, sealed])).encode())
     query = {"msg_signature": signature.hexdigest(), "timestamp": stamp, "nonce": nonce}
-    if receive_id:
+    if receive_id and not as_json:
         body = f"<xml><Encrypt><![CDATA[{sealed}]]></Encrypt><AgentID>218</AgentID></xml>".encode()
     else:
         body = json.dumps({"encrypt": sealed}).encode()

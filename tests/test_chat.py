@@ -276,6 +276,26 @@ def test_the_services_of_a_machine_share_what_they_remember(
     assert "第二十五条第三款" in two.say(FOLLOW_UP)
 
 
+def test_a_language_model_is_waited_for_where_there_is_time(
+    settings: Settings, platform: Platform, tmp_path: Path
+) -> None:
+    """Slack's answer comes afterwards and asks the model; WeCom's reply, due in 5 s, does not."""
+    made = settings_for(
+        settings,
+        platform.address,
+        tmp_path,
+        generation="on",
+        llm_url=f"{platform.address}/llm",
+        llm_model="any",
+    )
+    client = TestClient(create_app(Engine.open(replace(made, index=settings.index)), made))
+    asked = []
+    for name in ("wecom", "slack"):
+        assert Driver(name, client, platform).post(FIRST).status_code == 200
+        asked.append([path for path, *_ in platform.got if path == "/llm/chat/completions"])
+    assert [len(one) for one in asked] == [0, 1]
+
+
 # Where answers go
 
 
@@ -403,15 +423,16 @@ def test_a_tenant_keeps_others_out(
 
 
 def test_forged_requests_are_refused(driver: Driver) -> None:
-    """One changed byte of the body or the proof, or no proof at all, is a 401 that says why."""
+    """A changed body or proof, or no proof at all, is a 401 that says why.
+
+    DingTalk's and Microsoft's proofs do not cover the body.
+    """
     made = SENT[driver.name](FIRST, "f1", driver.platform.address)
     address = f"/v1/chat/{driver.channel}"
     bare = {name: made[name] for name in ("content", "json") if name in made}
     assert driver.client.post(address, **bare).status_code == 401
     proofs = {**made.get("headers", {}), **made.get("params", {})}
     for name in proofs:
-        if name in {"nonce", "timestamp"} and driver.name == "dingtalk":
-            continue
         where = "headers" if "headers" in made else "params"
         forged = {**made, where: {**made[where], name: f"{made[where][name][:-2]}00"}}
         if forged == made:
@@ -420,6 +441,11 @@ def test_forged_requests_are_refused(driver: Driver) -> None:
         assert (response.status_code, error_of(response)["code"]) == (401, "signature_invalid"), (
             name
         )
+    if driver.name not in {"dingtalk", "teams"}:
+        body = made["content"] if isinstance(made["content"], bytes) else made["content"].encode()
+        place = len(body) // 2
+        changed = body[:place] + bytes([body[place] ^ 1]) + body[place + 1 :]
+        assert driver.client.post(address, **{**made, "content": changed}).status_code == 401
     assert driver.platform.said() == []
 
 
@@ -607,7 +633,7 @@ def test_no_signed_body_makes_the_service_fail(
     elif kind == "dingtalk":
         made = dingtalk_signed(raw)
     elif kind == "robot":
-        made = wecom_sealed(raw, "")
+        made = wecom_sealed(raw, WECOM_CORP, as_json=True)
     elif kind == "teams":
         made = teams_request("", "h", platform.address)
         del made["json"]
