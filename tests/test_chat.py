@@ -411,6 +411,26 @@ def test_feishu_says_nothing_where_it_is_not_mentioned(
     assert Driver("feishu", client, platform).say(FIRST, mentions=[]) == ""
 
 
+def test_feishu_tells_nobody_what_is_wrong_with_a_cipher(client: TestClient) -> None:
+    """Wrong padding and a wrong text are one error: two would let a stranger decrypt by trying."""
+    said = set()
+    for body in (b"no JSON", b"[]"):
+        sealed = json.loads(feishu_signed(body.decode())["content"])["encrypt"]
+        for cipher in (sealed, f"{sealed[:-8]}AAAAAAA="):
+            response = client.post("/v1/chat/feishu", json={"encrypt": cipher})
+            said.add((response.status_code, response.text))
+    assert len(said) == 1
+
+
+def test_feishu_needs_a_signature_on_all_but_the_test(
+    client: TestClient, platform: Platform
+) -> None:
+    """An event that is encrypted and has the token, but no signature, is refused."""
+    made = SENT["feishu"](FIRST, "u1", platform.address)
+    response = client.post("/v1/chat/feishu", content=made["content"])
+    assert "without a signature" in error_of(response)["message"]
+
+
 def test_a_tenant_keeps_others_out(
     engine: Engine, settings: Settings, platform: Platform, tmp_path: Path
 ) -> None:

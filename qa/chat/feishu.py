@@ -55,12 +55,15 @@ class Feishu:
 
     def receive(self, incoming: Incoming) -> Received:
         """Return the message of an event; see Channel."""
+        is_signed = "x-lark-signature" in incoming.headers
+        if self.encrypt_key and is_signed:
+            self._verify(incoming)
         event = read_json(incoming.body, "Feishu")
         if self.encrypt_key:
             event = self._decrypted(event)
         is_test = text_at(event, "type") == "url_verification"
-        if self.encrypt_key and not is_test:  # Feishu does not sign the test of the address
-            self._verify(incoming)
+        if self.encrypt_key and not (is_signed or is_test):
+            raise SignatureError("Feishu: an event without a signature is not answered")
         if not same(text_at(event, "token") or text_at(event, "header", "token"), self.token):
             raise SignatureError(
                 "Feishu: the verification token is another; set TIAOWEN_FEISHU_TOKEN to the "
@@ -72,15 +75,15 @@ class Feishu:
         return _message(event)
 
     def _decrypted(self, envelope: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the event; one error for all that can be wrong, so that no key is tried out."""
         secret = required(envelope, "Feishu", "encrypt")
         try:
-            plain = decrypt_event(self.encrypt_key, secret)
-        except ValueError as error:
+            return read_json(decrypt_event(self.encrypt_key, secret), "Feishu")
+        except (ValueError, MessageError):
             raise SignatureError(
-                f"Feishu: the event cannot be decrypted ({error}); set TIAOWEN_FEISHU_ENCRYPT_KEY "
-                "to the Encrypt Key under Events and Callbacks > Encryption Strategy"
+                "Feishu: the event cannot be decrypted; set TIAOWEN_FEISHU_ENCRYPT_KEY to the "
+                "Encrypt Key under Events and Callbacks > Encryption Strategy"
             ) from None
-        return read_json(plain, "Feishu")
 
     def _verify(self, incoming: Incoming) -> None:
         stamp = incoming.headers.get("x-lark-request-timestamp", "")
