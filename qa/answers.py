@@ -83,7 +83,7 @@ def compose(
     An approved text stands before what is quoted.
     """
     kept = tuple(citations) if judgement.status != "no_basis" else ()
-    text = _TEXTS[language]["answered" if approved else judgement.status](kept)
+    text = quoted_text(language, "answered" if approved else judgement.status, kept)
     text = f"{approved}\n{text}" if approved and kept else approved or text
     warnings = [note for one in _first_of_each(kept) if (note := _validity_note(one, language))]
     return Answer(
@@ -95,6 +95,11 @@ def compose(
         citations=kept,
         notes=(*notes, *warnings),
     )
+
+
+def quoted_text(language: Language, status: Status, citations: Sequence[Citation]) -> str:
+    """Return the text of an answer that is made of nothing but its citations."""
+    return _TEXTS[language][status](citations)
 
 
 def _first_of_each(citations: Sequence[Citation]) -> list[Citation]:

@@ -24,7 +24,7 @@ PACKAGES = (
     *("numpy", "tokenizers", "safetensors", "faiss-cpu", "jieba", "rjieba", "bm25s", "OpenCC"),
     *("fastapi", "uvicorn", "pydantic", "python-multipart", "prometheus-client", "openpyxl"),
     *("python-calamine", "typer", "rich", "tomlkit", "charset-normalizer", "filelock"),
-    *("rapidfuzz", "httpx2", "mcp"),
+    *("rapidfuzz", "httpx2", "mcp", "cryptography", "PyJWT", "slack-sdk"),
 )
 OPTIONAL_PACKAGES = ("sentence-transformers", "torch")
 _QUESTION = "科技成果转化的收益怎么分配？"

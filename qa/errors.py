@@ -67,6 +67,24 @@ class UploadTooLargeError(QAError):
     """What was sent is larger than the limit."""
 
 
+class ChannelNotFoundError(QAError):
+    """There is no chat channel of this name, or it has not been set up."""
+
+
+class SignatureError(QAError):
+    """A request to a chat channel does not prove that its platform has sent it."""
+
+
+class MessageError(QAError):
+    """A request to a chat channel has another form than its platform sends."""
+
+
+class DeliveryError(QAError):
+    """A chat platform cannot be reached, or does not take an answer; `status` is its HTTP one."""
+
+    status: int = 0
+
+
 # code in the JSON error, HTTP status, exit code. The first class that matches counts, so that a
 # child stands before its parent.
 ERROR_TABLE: tuple[tuple[type[QAError], str, int, int], ...] = (
@@ -84,6 +102,10 @@ ERROR_TABLE: tuple[tuple[type[QAError], str, int, int], ...] = (
     (IndexBusyError, "index_busy", 503, 2),
     (CorpusError, "corpus_unreadable", 422, 2),
     (EncoderError, "encoder_unavailable", 503, 2),
+    (ChannelNotFoundError, "channel_not_found", 404, 2),
+    (SignatureError, "signature_invalid", 401, 2),
+    (MessageError, "message_unreadable", 400, 2),
+    (DeliveryError, "delivery_failed", 502, 2),
     (SettingsError, "settings_invalid", 422, 2),
     (QAError, "error", 400, 2),
 )

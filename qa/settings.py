@@ -43,6 +43,26 @@ class Settings:
     max_top_k: int = 50
     max_upload_mb: int = 20
     log_level: str = "info"
+    public_url: str = ""
+    slack_signing_secret: str = field(default="", repr=False)
+    slack_bot_token: str = field(default="", repr=False)
+    slack_url: str = "https://slack.com/api"
+    feishu_app_id: str = ""
+    feishu_app_secret: str = field(default="", repr=False)
+    feishu_token: str = field(default="", repr=False)
+    feishu_encrypt_key: str = field(default="", repr=False)
+    feishu_url: str = "https://open.feishu.cn/open-apis"
+    dingtalk_secret: str = field(default="", repr=False)
+    dingtalk_url: str = ""
+    wecom_token: str = field(default="", repr=False)
+    wecom_aes_key: str = field(default="", repr=False)
+    wecom_corp_id: str = ""
+    wecom_secret: str = field(default="", repr=False)
+    wecom_url: str = "https://qyapi.weixin.qq.com/cgi-bin"
+    teams_app_id: str = ""
+    teams_app_password: str = field(default="", repr=False)
+    teams_tenant: str = ""
+    teams_url: str = ""
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Settings:

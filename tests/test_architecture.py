@@ -46,7 +46,7 @@ LAYERS = (
     ("served",),
     ("notes",),
     ("engine",),
-    ("wire", "batch", "enriching", "evaluation", "doctor"),
+    ("wire", "chat", "batch", "enriching", "evaluation", "doctor"),
     ("calibrating", "approving", "tool_server", "jobs"),
     ("web", "terminal"),
     ("client",),
@@ -71,10 +71,13 @@ HOMES: dict[str, tuple[str, ...]] = {
     "fastapi": ("web",),
     "starlette": ("web",),
     "uvicorn": ("web",),
+    "cryptography": ("chat",),
+    "jwt": ("chat",),
+    "slack_sdk": ("chat",),
     "typer": ("commands",),
     "rich": ("terminal",),
     "mcp": ("tool_server", "web"),
-    "httpx2": ("client",),
+    "httpx2": ("client", "chat"),
 }
 
 

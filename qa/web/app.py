@@ -20,8 +20,10 @@ from qa.settings import Settings
 from qa.web import failures, requests, schemas
 from qa.web.access import allowed_origins
 from qa.web.batches import Batches
+from qa.web.channels import ChannelService
 from qa.web.description import (
     BODY_FAILURES,
+    CHAT_FAILURES,
     FORM,
     FORM_FAILURES,
     ID_FAILURES,
@@ -73,9 +75,11 @@ def create_app(engine: Engine | EngineSource, settings: Settings) -> FastAPI:
     app.add_exception_handler(failures.RequestError, failures.on_request_error)
     app.add_exception_handler(HTTPException, failures.on_http_error)
     app.add_exception_handler(RequestValidationError, failures.on_validation_error)
-    _add_routes(app, Service(source, settings, figures))
+    service = Service(source, settings, figures)
+    _add_routes(app, service)
     _add_managing(app, Managing(source, settings))
     _add_batches(app, batches)
+    _add_channels(app, ChannelService(source, settings, service.note))
     app.router.routes.append(Route(TOOLS_PATH, tools, include_in_schema=False))
     describe = app.openapi
     description: dict[str, Any] = {}
@@ -106,6 +110,18 @@ def _warming(source: EngineSource, tools: ToolsApp, batches: Batches) -> Callabl
         await tools.close()
 
     return lifespan
+
+
+def _add_channels(app: FastAPI, channels: ChannelService) -> None:
+    for method, endpoint in (("POST", channels.receive), ("GET", channels.echo)):
+        app.add_api_route(
+            "/v1/chat/{channel}",
+            endpoint,
+            methods=[method],
+            tags=["office chats"],
+            responses=replies(schemas.State, *CHAT_FAILURES),
+            response_model=None,
+        )
 
 
 def _add_routes(app: FastAPI, service: Service) -> None:

@@ -20,15 +20,16 @@ REQUESTS: tuple[type[BaseModel], ...] = (
 )
 _MEANINGS = {
     400: "The body is not JSON.",
-    401: "The key is missing or wrong.",
+    401: "The key is missing or wrong, or the request does not prove who has sent it.",
     403: "This may not be done from there.",
-    404: "There is no such document, clause or model.",
+    404: "There is no such document, clause, model, batch or chat.",
     413: "The body is too large.",
     422: "A field is missing or cannot be used; the question is empty or too long.",
     503: "No index is loaded.",
 }
 BODY_FAILURES = (400, 404, 413, 422, 503)
 ID_FAILURES = (404, 503)
+CHAT_FAILURES = (400, 401, 404, 413)
 FORM_FAILURES = (400, 401, 403, 404, 413, 422, 503)
 FORM = {
     "requestBody": {

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from qa.errors import QAError, code_of
 
 Body = TypeVar("Body", bound=BaseModel)
-OPENAI_ROUTES = ("/v1/chat/", "/v1/models")
+OPENAI_ROUTES = ("/v1/chat/completions", "/v1/models")
 
 _CODES = {400: "bad_request", 404: "not_found", 405: "method_not_allowed", 413: "upload_too_large"}
 _PROBLEMS = {

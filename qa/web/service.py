@@ -80,7 +80,7 @@ class Service:
             return StreamingResponse(writing, media_type="text/event-stream")
         answer = await self._answer(engine, question)
         took_ms = _since(started)
-        self._note(answer)
+        self.note(answer)
         return _json(views.answer_view(answer, took_ms))
 
     async def _answer(self, engine: Engine, question: Question) -> Answer:
@@ -96,7 +96,7 @@ class Service:
                 said = next(writing)
             except StopIteration as end:
                 answer: Answer = end.value
-                self._note(answer)
+                self.note(answer)
                 reply = views.answer_view(answer, _since(started))
                 yield b"event: answer\ndata: %b\n\n" % to_json(reply)
                 return
@@ -129,7 +129,7 @@ class Service:
         checked = await to_thread.run_sync(engine.verify, asked.text, asked.as_of)
         return _json(wire.verification_to_dict(checked, asked.text, _since(started)))
 
-    def _note(self, answer: Answer) -> None:
+    def note(self, answer: Answer) -> None:
         """Count an answer, and keep a question that got none."""
         self._figures.count_answer(answer.status)
         if self._settings.gaps != "off":
@@ -181,10 +181,10 @@ class Service:
         if asked.stream and uses_model(self._settings):
             answer = await to_thread.run_sync(engine.ask, question)
             sentences = engine.write(answer, question.as_of)
-            writing = completions.stream_writing(asked, sentences, self._note)
+            writing = completions.stream_writing(asked, sentences, self.note)
             return StreamingResponse(writing, media_type="text/event-stream")
         answer = await self._answer(engine, question)
-        self._note(answer)
+        self.note(answer)
         completion = completions.Completion(asked, answer)
         if asked.stream:
             return Response(completion.stream(), media_type="text/event-stream")
