@@ -46,6 +46,7 @@ LAYERS = (
     ("served",),
     ("notes",),
     ("engine",),
+    ("answering",),
     ("wire", "chat", "batch", "enriching", "evaluation", "doctor"),
     ("calibrating", "approving", "tool_server", "jobs"),
     ("web", "terminal"),
