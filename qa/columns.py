@@ -12,16 +12,12 @@ from qa.models import Language
 Rows = Sequence[Sequence[str]]
 
 HEADINGS: dict[Language, tuple[str, ...]] = {
-    "zh": ("答案", "引用", "原文", "状态", "置信度", "备注", "另一语言答案", "变化"),
-    "en": (
-        *("Answer", "Citation", "Quote", "Status", "Confidence", "Note"),
-        *("Answer in the other language", "Change"),
-    ),
+    "zh": ("答案", "引用", "原文", "状态", "置信度", "备注"),
+    "en": ("Answer", "Citation", "Quote", "Status", "Confidence", "Note"),
 }
-CITATION = 1  # its place among the headings
-WIDTHS = (80, 34, 60, 12, 13, 30, 60, 24)
+WIDTHS = (80, 34, 60, 12, 13, 30)
 STATUSES = frozenset({"answered", "closest", "no_basis", "failed"})
-_STATUS = 3
+_STATUS = 3  # its place among the headings
 _PREFIX: dict[Language, str] = {"zh": "条问", "en": "Tiaowen "}
 _LONGEST_HEADING = 20
 _HEADER_ROWS = 30
@@ -72,7 +68,6 @@ class Places:
 
     columns: tuple[int, ...]
     headings: tuple[str, ...]
-    refilled: bool = False
 
 
 def cell(row: Sequence[str], column: int) -> str:
@@ -145,7 +140,7 @@ def place_answers(rows: Rows, layout: Layout, first_free: int) -> Places:
     """
     if layout.header < 0:
         own = _own_block(rows) or range(first_free, first_free + len(HEADINGS["zh"]))
-        return Places(tuple(own), (), bool(_own_block(rows)))
+        return Places(tuple(own), ())
     header = [cell(rows[layout.header], column) for column in range(first_free)]
     body = rows[layout.header + 1 :]
     language: Language = "zh" if any(map(_HAN.search, header)) else "en"
@@ -165,7 +160,7 @@ def place_answers(rows: Rows, layout: Layout, first_free: int) -> Places:
         first_free += column == first_free
         columns.append(column)
         headings.append(heading)
-    return Places(tuple(columns), tuple(headings), refilled)
+    return Places(tuple(columns), tuple(headings))
 
 
 def _own_block(rows: Rows) -> Sequence[int]:

@@ -191,7 +191,6 @@ def _run(folder: Path, job: Job, current: Callable[[], Engine]) -> bool:
                 question_column=job.column,
                 progress=progress,
                 name=job.name,
-                processes=1,  # a process with threads must not be forked
             )
         except JobNotFoundError:  # deleted while it ran
             shutil.rmtree(place, ignore_errors=True)

@@ -32,8 +32,7 @@ _HEADING = PatternFill("solid", start_color="DDE6F0")
 class Filling:
     """What is put into a table: `cells[0]` belongs to the row after `header`, -1 for no header.
 
-    `sheet`, `header`, `question` and `columns` are places that count from 0. `links[i]` is where
-    the cell of row i in `link_column` leads, "" for nowhere.
+    `sheet`, `header`, `question` and `columns` are places that count from 0.
     """
 
     sheet: int
@@ -43,8 +42,6 @@ class Filling:
     headings: tuple[str, ...]
     widths: tuple[int, ...]
     cells: Sequence[Sequence[str | float]]
-    links: Sequence[str] = ()
-    link_column: int = -1
 
 
 def fill_sheet(sheet: Worksheet, filling: Filling) -> None:
@@ -72,9 +69,6 @@ def fill_sheet(sheet: Worksheet, filling: Filling) -> None:
                 if isinstance(value, float):
                     cell.number_format = "0.00"
                 _put(cell, value)
-                link = filling.links[number - first] if filling.links else ""
-                if column == filling.link_column and value and link:
-                    cell.hyperlink = link
         if any(value != "" for value in values):
             cells = [(filling.question, str(model.value or ""))]
             cells += zip(filling.columns, map(str, values), strict=True)

@@ -25,7 +25,6 @@ from python_calamine import CalamineError, CalamineWorkbook, SheetTypeEnum, Shee
 from qa.delimited import defuse, read_delimited, write_delimited
 from qa.errors import WorkbookError
 from qa.sheet import Filling, Value, fill_sheet, write_sheet
-from qa.summary_sheet import Summary, put_summary
 
 logger = logging.getLogger(__name__)
 
@@ -110,17 +109,12 @@ def read_book(path: Path) -> Book:
     return book
 
 
-def write_book(
-    book: Book, fillings: Sequence[Filling], target: Path, summary: Summary | None = None
-) -> None:
-    """Write the tables with their answers; the target is whole or not there.
-
-    An .xlsx gets a sheet with the summary, in place of that of an earlier run.
-    """
+def write_book(book: Book, fillings: Sequence[Filling], target: Path) -> None:
+    """Write the tables with their answers; the target is whole or not there."""
     kind = target.suffix.lower()
     with _replacing(target) as temporary:
         if kind == ".xlsx":
-            _write_excel(book, fillings, temporary, summary)
+            _write_excel(book, fillings, temporary)
         else:
             same = book.delimiter and kind == book.source.suffix.lower()
             delimiter = book.delimiter if same else {".csv": ",", ".tsv": "\t"}[kind]
@@ -234,9 +228,7 @@ def _filled_rows(book: Book, filling: Filling) -> Iterator[list[str]]:
         yield cells
 
 
-def _write_excel(
-    book: Book, fillings: Sequence[Filling], path: Path, summary: Summary | None
-) -> None:
+def _write_excel(book: Book, fillings: Sequence[Filling], path: Path) -> None:
     workbook = book.original
     if workbook is None:
         workbook = Workbook()
@@ -248,11 +240,6 @@ def _write_excel(
     for filling in fillings:
         name = book.sheets[filling.sheet].name
         fill_sheet(workbook[name if book.original else _sheet_title(name)], filling)
-    if summary is not None:
-        chinese = any(
-            filling.headings and filling.headings[0][-2:] == "答案" for filling in fillings
-        )
-        put_summary(workbook, summary, chinese=chinese)
     if workbook.calculation is not None:
         workbook.calculation.fullCalcOnLoad = True
     workbook.save(path)

@@ -49,7 +49,6 @@ LAYERS = (
     ("served",),
     ("notes",),
     ("engine",),
-    ("answering",),
     ("wire", "chat", "batch", "enriching", "evaluation", "doctor"),
     ("calibrating", "approving", "tool_server", "jobs"),
     ("web", "terminal"),
