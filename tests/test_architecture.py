@@ -12,7 +12,7 @@ from conftest import ROOT
 
 LAYERS = (
     ("models", "errors", "qa"),
-    ("settings", "text", "spelling", "places", "delimited", "columns", "journal"),
+    ("settings", "text", "spelling", "places", "delimited", "columns", "journal", "crew"),
     (
         "numbering",
         "sheet",
@@ -24,6 +24,8 @@ LAYERS = (
         "dates",
         "amounts",
     ),
+    ("summary", "asks"),
+    ("outcomes",),
     ("cleaning", "paragraphs", "references", "resolution", "labels", "encoder", "document_names"),
     (
         "statutes",

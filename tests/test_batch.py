@@ -113,6 +113,8 @@ class Asked:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self.snapshot_id = engine.snapshot_id
+        self.settings = engine.settings
+        self.find_document = engine.find_document
         self.chunks: list[list[str]] = []
 
     def ask_many(self, questions: Sequence[Question]) -> list[Answer]:
@@ -133,11 +135,12 @@ def test_every_row_comes_back_in_order_with_its_answer(engine: Engine, tmp_path:
     for row, text in zip(out[1:], (PLAN, CITED), strict=True):
         answer = engine.ask(Question(text))
         assert row[3] == answer.text
-        assert row[4].split("\n") == [f"《{one.title}》{one.label}" for one in answer.citations]
-        assert row[5] == "\n".join(one.quote for one in answer.citations)
-        assert row[6] == answer.status
-        assert float(row[7]) == pytest.approx(answer.confidence, abs=0.001)
-    assert out[2][4].split("\n")[0] == "《上海市推进科技创新中心建设条例》第二十五条第二款"
+        assert row[4] == engine.ask(Question(text, language="en")).text
+        assert row[5].split("\n") == [f"《{one.title}》{one.label}" for one in answer.citations]
+        assert row[6] == "\n".join(one.quote for one in answer.citations)
+        assert row[7] == answer.status
+        assert float(row[8]) == pytest.approx(answer.confidence, abs=0.001)
+    assert out[2][5].split("\n")[0] == "《上海市推进科技创新中心建设条例》第二十五条第二款"
     assert (report.rows, report.answered + report.closest + report.no_basis) == (2, 2)
 
 
@@ -213,7 +216,7 @@ def test_ragged_rows_lose_nothing(engine: Engine, tmp_path: Path) -> None:
     source.write_text(f"编号,问题,备注\n1,{PLAN},x\n2,{CITED},y,多,余\n\n3,{TAX},z\n", "utf-8")
     _, out = answered(engine, source, tmp_path / "out.csv")
     assert out[2][:5] == ["2", CITED, "y", "多", "余"]
-    assert out[0][5:] == ["答案", "引用", "原文", "状态", "置信度", "条问备注"]
+    assert out[0][5:] == [*ZH[:7], "条问备注", "变化"]
     assert set(out[3]) == {""}
     assert out[4][:2] == ["3", TAX]
 
@@ -413,7 +416,7 @@ def test_styles_formulas_chart_and_other_sheets_stay(engine: Engine, tmp_path: P
     assert new.column_dimensions["B"].width == 44
     assert new.row_dimensions[2].height == 33
     assert (new.freeze_panes, new.auto_filter.ref) == ("C3", "A2:C4")
-    assert after.sheetnames == before.sheetnames
+    assert after.sheetnames == [*before.sheetnames, "汇总"]
     assert after["参数"].sheet_state == "hidden"
     assert len(after["统计"]._charts) == 1
     assert [cell.value for cell in new[2]][3:] == ZH
@@ -426,10 +429,10 @@ def test_answer_columns_are_seen_and_dressed_like_the_questions(
     answered(engine, styled_workbook(tmp_path / "in.xlsx"), tmp_path / "out.xlsx")
     sheet = openpyxl.load_workbook(tmp_path / "out.xlsx")["清单"]
     shown = {key: one for key, one in sheet.column_dimensions.items() if not one.hidden}
-    assert set(shown) == set("BDEFGHI")
+    assert set(shown) == set("BDEFGHIJKL")
     assert shown["D"].width >= 50
-    rest = sheet.column_dimensions["J"]
-    assert (rest.min, rest.max, rest.hidden) == (10, 16384, True)
+    rest = sheet.column_dimensions["M"]
+    assert (rest.min, rest.max, rest.hidden) == (13, 16384, True)
     assert style_of(sheet["D2"]) == style_of(sheet["B2"])
     assert style_of(sheet["D3"]) == style_of(sheet["B3"])
     assert sheet["D3"].alignment.wrap_text
@@ -453,7 +456,7 @@ def test_formula_of_a_question_is_read_by_its_stored_result(engine: Engine, tmp_
     report, out = answered(engine, tmp_path / "in.xlsx", tmp_path / "out.xlsx")
     assert out[1][1] == engine.ask(Question(PLAN)).text
     assert [(one.row, "Excel" in one.reason) for one in report.failed] == [(3, True)]
-    assert out[2][4] == "failed"
+    assert out[2][5] == "failed"
     formulas = openpyxl.load_workbook(tmp_path / "out.xlsx")["甲"]
     assert formulas["A2"].value == '=CONCATENATE("x")'
 
@@ -463,7 +466,7 @@ def test_answers_of_others_are_never_overwritten(engine: Engine, tmp_path: Path)
     rows = [["问题", "答案", "备注"], [PLAN, "人工答案", ""], [CITED, "", ""]]
     _, out = answered(engine, write_csv(tmp_path / "in.csv", rows), tmp_path / "out.csv")
     assert [row[1] for row in out] == ["答案", "人工答案", ""]
-    assert out[0] == ["问题", "答案", "备注", "条问答案", "引用", "原文", "状态", "置信度"]
+    assert out[0] == ["问题", "答案", "备注", "条问答案", *ZH[1:7], "变化"]
     assert out[1][3] == engine.ask(Question(PLAN)).text
 
 
@@ -471,7 +474,7 @@ def test_answers_of_others_are_never_overwritten(engine: Engine, tmp_path: Path)
 def test_an_answered_workbook_is_refilled(
     engine: Engine, tmp_path: Path, header: list[str]
 ) -> None:
-    """The output as input gets the same columns again, not six more."""
+    """The output as input gets the same columns again, not nine more; no answer has changed."""
     rows = [["1", PLAN, "甲"], ["2", CITED, "乙"]]
     if header[:1] == ["问题"]:
         rows = [[PLAN, "甲"], [CITED, "乙"]]
@@ -480,8 +483,10 @@ def test_an_answered_workbook_is_refilled(
     source = write_xlsx(tmp_path / "in.xlsx", 甲=table)
     _, once = answered(engine, source, first)
     _, twice = answered(engine, first, second)
-    assert twice == once
-    assert max(map(len, once)) <= len(table[0]) + 6
+    width = len(table[0]) + len(ZH)
+    assert [row[: width - 1] for row in twice] == [row[: width - 1] for row in once]
+    assert {len(row) for row in twice} == {width}
+    assert {row[-1] for row in twice[bool(header) :]} == {"unchanged" if "No" in header else "未变"}
     assert once[-1][len(table[0])] == engine.ask(Question(CITED)).text
 
 
@@ -578,8 +583,8 @@ def test_empty_rows_and_failed_rows_stay_in_their_place(engine: Engine, tmp_path
     source = write_xlsx(tmp_path / "in.xlsx", 甲=rows)
     report, out = answered(engine, source, tmp_path / "out.xlsx")
     assert [row[1] for row in out] == ["号", "1", "2", "3", "4", "5"]
-    assert [row[5] for row in out[2:5]] == ["", "", "failed"]
-    assert "more than" in out[4][7]
+    assert [row[6] for row in out[2:5]] == ["", "", "failed"]
+    assert "more than" in out[4][8]
     assert out[5][2] == engine.ask(Question(CITED)).text
     assert (report.rows, report.empty) == (5, 2)
     assert [(one.sheet, one.row) for one in report.failed] == [("甲", 5)]

@@ -423,8 +423,8 @@ def test_batch_answers_a_workbook(tmp_path: Path, capsys: pytest.CaptureFixture[
     told = capsys.readouterr()
     assert told.out == f"{tmp_path / 'out.xlsx'}: 1 rows: 1 answered\n"
     sheet = openpyxl.load_workbook(tmp_path / "out.xlsx").worksheets[0]
-    assert sheet["E2"].value == "answered"
-    assert "第二十五条第二款" in str(sheet["C2"].value)
+    assert sheet["F2"].value == "answered"
+    assert "第二十五条第二款" in str(sheet["D2"].value)
 
 
 @pytest.mark.usefixtures("environment")

@@ -204,4 +204,4 @@ def test_a_killed_job_is_taken_up_without_a_lost_or_doubled_row(
     text = (tmp_path / job.id / job.result).read_text("utf-8-sig")
     rows = list(csv.reader(io.StringIO(text)))[1:]
     assert [row[0] for row in rows] == questions
-    assert {row[4] for row in rows} <= {"answered", "closest"}
+    assert {row[5] for row in rows} <= {"answered", "closest"}
