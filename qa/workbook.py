@@ -10,8 +10,10 @@ import contextlib
 import logging
 import os
 import re
+import struct
 import warnings
 import zipfile
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time
@@ -24,7 +26,7 @@ from openpyxl import Workbook, load_workbook
 from python_calamine import CalamineError, CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
 
 from qa.columns import STATUS
-from qa.delimited import count_delimited, defuse, read_delimited, write_delimited
+from qa.delimited import count_delimited, defuse, encoding_of, read_delimited, write_delimited
 from qa.errors import WorkbookError
 from qa.sheet import Filling, Link, Value, fill_sheet, write_sheet
 
@@ -34,6 +36,7 @@ SOURCES = (".xlsx", ".xlsm", ".xls", ".csv", ".tsv")
 TARGETS = (".xlsx", ".csv", ".tsv")
 _OLE = bytes.fromhex("D0CF11E0A1B11AE1")
 _LARGEST_UNPACKED = 1 << 30
+_AT_ONCE = 1 << 20
 _DROPPED_PARTS = {
     "xl/media/": "pictures",
     "xl/vbaProject": "macros",
@@ -94,6 +97,18 @@ def check_target(source: Path, target: Path) -> None:
         raise WorkbookError(f"{target}: the folder {target.parent} does not exist; create it first")
     if not os.access(target.parent, os.W_OK):
         raise WorkbookError(f"{target}: the folder {target.parent} cannot be written to")
+
+
+def check_upload(path: Path) -> None:
+    """Refuse a file that is not what its name says, or unpacks to more than it should."""
+    if path.suffix.lower() in {".csv", ".tsv"}:
+        encoding_of(path)
+        return
+    raw = path.read_bytes()
+    if zipfile.is_zipfile(BytesIO(raw)):
+        _check_size(path, raw)
+    elif not raw.startswith(_OLE):
+        raise WorkbookError(f"{path}: not a workbook; open it in Excel and save it as .xlsx")
 
 
 def read_book(path: Path) -> Book:
@@ -199,9 +214,35 @@ def _read_excel(path: Path) -> Book:
 
 
 def _check_size(path: Path, raw: bytes) -> None:
-    with zipfile.ZipFile(BytesIO(raw)) as archive:
-        if sum(info.file_size for info in archive.infolist()) > _LARGEST_UNPACKED:
+    try:
+        with zipfile.ZipFile(BytesIO(raw)) as archive:
+            infos = archive.infolist()
+            if "xl/workbook.xml" not in archive.namelist():
+                raise WorkbookError(f"{path}: not a workbook; save it as .xlsx in Excel")
+        if sum(info.file_size for info in infos) > _LARGEST_UNPACKED:
             raise WorkbookError(f"{path}: unpacks to more than 1 GB; split it")
+        honest = all(_unpacks_to(raw, info) for info in infos)
+    except (zipfile.BadZipFile, zlib.error, struct.error, NotImplementedError) as error:
+        raise WorkbookError(f"{path}: not a workbook that can be read: {error}") from error
+    if not honest:
+        raise WorkbookError(f"{path}: unpacks to more than it says; save it anew in Excel")
+
+
+def _unpacks_to(raw: bytes, info: zipfile.ZipInfo) -> bool:
+    """Return whether a part is no larger than is declared; not every reader stops there."""
+    name, extra = struct.unpack_from("<HH", raw, info.header_offset + 26)
+    start = info.header_offset + 30 + name + extra
+    if info.compress_type == zipfile.ZIP_STORED:
+        return info.compress_size == info.file_size
+    if info.compress_type != zipfile.ZIP_DEFLATED:
+        raise NotImplementedError(f"{info.filename} is compressed in an unusual way")
+    stream = zlib.decompressobj(-zlib.MAX_WBITS)
+    rest: bytes = raw[start : start + info.compress_size]
+    size = 0
+    while rest and not stream.eof and size <= info.file_size:
+        size += len(stream.decompress(rest, _AT_ONCE))
+        rest = stream.unconsumed_tail
+    return size <= info.file_size
 
 
 def _open_original(raw: bytes) -> tuple[Workbook | None, tuple[str, ...]]:
