@@ -22,7 +22,7 @@ _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 _LONGEST_CELL = 2**31 - 1
 _SAMPLE_ROWS = 200
 _SAMPLE_LETTERS = 10_000
-_SAMPLE_CHARS = 1 << 20
+_SAMPLE_CHARS = 1 << 18
 _SAMPLE_BYTES = 1 << 20
 
 

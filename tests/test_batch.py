@@ -9,10 +9,14 @@ import os
 import signal
 import subprocess
 import sys
+import time
+import tracemalloc
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
+from datetime import date, datetime
 from io import BytesIO
 from pathlib import Path
 
@@ -26,8 +30,17 @@ from openpyxl.styles import Font, PatternFill
 from openpyxl.worksheet.dimensions import ColumnDimension
 from python_calamine import CalamineWorkbook
 
-from qa.batch import CHUNK, BatchReport, answer_workbook
-from qa.columns import HEADINGS, Layout, find_by_content, find_by_header, find_by_position
+from qa.batch import CHUNK, FEWEST, BatchReport, answer_workbook
+from qa.columns import (
+    HEADINGS,
+    Inputs,
+    Layout,
+    find_by_content,
+    find_by_header,
+    find_by_position,
+    find_inputs,
+)
+from qa.crew import work_through
 from qa.delimited import defuse, sniff_delimiter
 from qa.engine import Engine
 from qa.errors import WorkbookError
@@ -707,6 +720,247 @@ def test_a_target_is_replaced_whole(engine: Engine, tmp_path: Path) -> None:
     )
     assert set(seen) == {"old"}
     assert rows_of(target)[0] == ["问题", *ZH]
+
+
+# What else a row says
+
+
+def test_a_row_says_language_documents_and_day(engine: Engine, tmp_path: Path) -> None:
+    """Each row is asked with its own limits, as the engine answers when it is asked so."""
+    topic = "科技成果转化专项资金"
+    plan = "tech-transfer-action-plan"
+    rows = [
+        ["问题", "语言", "文件", "适用日期"],
+        [topic, "", "行动方案", "2022年1月1日"],
+        [topic, "英文", f"{plan}；科创条例", ""],
+        [topic, "zh", "《上海市推进科技创新中心建设条例》", "2026/1/1"],
+        [topic, "", "", ""],
+    ]
+    _, out = answered(engine, write_csv(tmp_path / "in.csv", rows), tmp_path / "out.csv")
+    law = "sti-center-regulations"
+    asked = [
+        Question(topic, documents=(plan,), as_of=date(2022, 1, 1)),
+        Question(topic, documents=(plan, law), language="en"),
+        Question(topic, documents=(law,), as_of=date(2026, 1, 1), language="zh"),
+        Question(topic),
+    ]
+    for row, question in zip(out[1:], asked, strict=True):
+        answer = engine.ask(question)
+        text = row[5] if answer.language == "en" else row[4]
+        assert (text, row[8]) == (answer.text, answer.status)
+        assert row[11] == "\n".join(answer.notes)
+    assert "到期" not in out[1][11]
+
+
+def test_excel_dates_are_read_as_days(engine: Engine, tmp_path: Path) -> None:
+    """A date cell counts as its day: a rule that expired in 2023 is in force in 2022."""
+    topic = "科技成果转化专项资金"
+    rows = [
+        ["Question", "Document", "As of"],
+        [topic, "tech-transfer-action-plan", datetime(2022, 1, 1)],
+        [topic, "tech-transfer-action-plan", datetime(2026, 1, 1)],
+    ]
+    _, out = answered(engine, write_xlsx(tmp_path / "in.xlsx", 甲=rows), tmp_path / "out.xlsx")
+    assert ["expired" in row[10] or "到期" in row[10] for row in out[1:]] == [False, True]
+
+
+def test_what_a_row_says_wrongly_is_its_reason(engine: Engine, tmp_path: Path) -> None:
+    """An unknown document, language or day fails its own row, by name; others are answered."""
+    rows = [
+        ["问题", "语言", "文件", "截至日期"],
+        [PLAN, "法语", "", ""],
+        [PLAN, "", "没有的办法", ""],
+        [PLAN, "", "", "3/4/2026"],
+        [PLAN, "", "", ""],
+    ]
+    report, out = answered(engine, write_csv(tmp_path / "in.csv", rows), tmp_path / "out.csv")
+    assert [row[8] for row in out[1:]] == ["failed", "failed", "failed", "answered"]
+    for row, said in zip(out[1:4], ("法语", "没有的办法", "3/4/2026"), strict=True):
+        assert f"“{said}”" in row[10]
+    assert [one.row for one in report.failed] == [2, 3, 4]
+
+
+@pytest.mark.parametrize(
+    ("header", "inputs"),
+    [
+        (["问题", "日期", "截止日期", "文件编号", "语言要求"], Inputs()),
+        (["问题", "提问日期", "适用日期"], Inputs(as_of=2)),
+        (["Question", "Date", "As-of date", "Language", "Document"], Inputs(3, 4, 2)),
+        (["问题", "文件", "文件"], Inputs()),
+        (["文件", "问题"], Inputs(documents=0)),
+    ],
+)
+def test_only_plain_headings_are_taken_for_limits(header: list[str], inputs: Inputs) -> None:
+    """An ordinary 日期 is nobody's as-of date, and two columns of one kind are none."""
+    layout = find_by_header([header])
+    assert layout is not None
+    assert find_inputs([header], layout) == inputs
+
+
+def test_rows_without_an_answer_say_why(engine: Engine, tmp_path: Path) -> None:
+    """closest and no_basis have a reason in the language of the sheet, answered has none."""
+    rows = [["Question"], ["What is Article 25?"], ["How is the weather today?"], [TAX]]
+    _, out = answered(engine, write_csv(tmp_path / "in.csv", rows), tmp_path / "out.csv")
+    for row in out[1:]:
+        assert (row[7] == "") == (row[5] == "answered"), row
+    assert {row[5] for row in out[1:]} > {"answered"}
+    assert all(row[7].isascii() for row in out[1:])
+
+
+def test_citations_lead_to_the_clause(engine: Engine, settings: Settings, tmp_path: Path) -> None:
+    """With a public address a citation is a link in .xlsx, and is spelled out in .csv."""
+    public = Engine.open(replace(settings, public_url="https://faq.example/"))
+    source = write_csv(tmp_path / "in.csv", [["问题"], [CITED], ["今天天气？"]])
+    url = "https://faq.example" + engine.ask(Question(CITED)).citations[0].url
+    answered(public, source, tmp_path / "out.xlsx")
+    sheet = openpyxl.load_workbook(tmp_path / "out.xlsx").worksheets[0]
+    assert sheet["D2"].hyperlink.target == url
+    assert str(sheet["D2"].value).startswith("《")
+    assert sheet["D3"].hyperlink is None
+    _, out = answered(public, source, tmp_path / "out.csv")
+    assert out[1][3].split("\n")[0].endswith(" " + url)
+    answered(engine, tmp_path / "out.xlsx", tmp_path / "again.xlsx")
+    again = openpyxl.load_workbook(tmp_path / "again.xlsx").worksheets[0]
+    assert again["D2"].hyperlink is None
+
+
+@pytest.mark.parametrize("suffix", [".xlsx", ".csv"])
+def test_a_second_run_says_what_has_changed(engine: Engine, tmp_path: Path, suffix: str) -> None:
+    """Answered again: unchanged, another answer, or new; a first run says nothing."""
+    source = write_csv(tmp_path / "in.csv", [["问题"], [PLAN], [CITED], [""]])
+    first, second = tmp_path / f"first{suffix}", tmp_path / f"second{suffix}"
+    _, once = answered(engine, source, first)
+    assert {row[9] for row in once[1:] if len(row) > 9} <= {""}
+    if suffix == ".csv":
+        once[2][1] = "以前的答案"
+        once[3][0] = REVENUE
+        write_csv(first, once)
+    else:
+        workbook = openpyxl.load_workbook(first)
+        workbook.worksheets[0]["B3"], workbook.worksheets[0]["A4"] = "以前的答案", REVENUE
+        workbook.save(first)
+    _, twice = answered(engine, first, second)
+    assert [row[9] for row in twice] == ["变化", "未变", "答案有变", "新增"]
+    assert twice[2][1] == engine.ask(Question(CITED)).text
+
+
+# The summary
+
+
+def test_the_summary_counts_and_leads_to_rows_that_need_a_person(
+    engine: Engine, tmp_path: Path
+) -> None:
+    """Counts are those of the rows, each other row is linked, and a chart is there."""
+    long = "问" * (engine.settings.max_question_chars + 1)
+    rows = [["问题"], [PLAN], ["今天天气怎么样？"], [""], [long], [CITED]]
+    source = write_xlsx(tmp_path / "in.xlsx", **{"科委's": rows})
+    report, out = answered(engine, source, tmp_path / "out.xlsx")
+    sheet = openpyxl.load_workbook(tmp_path / "out.xlsx")["汇总"]
+    said = {row[0]: row[1] for row in sheet.iter_rows(max_row=12, max_col=2, values_only=True)}
+    statuses = Counter(row[5] for row in out[1:])
+    for status, label in (("answered", "已回答 answered"), ("no_basis", "无依据 no_basis")):
+        assert said[label] == statuses[status]
+    assert (said["空行"], said["无法回答 failed"]) == (1, 1)
+    assert said["读入行数"] == said["写出行数"] == report.rows == 5
+    assert said["索引快照"] == engine.snapshot_id
+    assert len(sheet._charts) == 1
+    listed = [row for row in sheet.iter_rows(min_row=18) if row[0].value]
+    assert [row[0].value for row in listed] == ["科委's!A3", "科委's!A5"]
+    assert listed[0][0].hyperlink.location == "'科委''s'!A3"
+    assert [row[1].value for row in listed] == [out[2][5], "failed"]
+
+
+def test_the_summary_is_refreshed_and_never_answered(engine: Engine, tmp_path: Path) -> None:
+    """A second run has one summary, in its place; somebody's own 汇总 stays as it is."""
+    source = write_xlsx(tmp_path / "in.xlsx", 汇总=[["别人的"]], 甲=[["问题"], [PLAN]])
+    answered(engine, source, tmp_path / "first.xlsx")
+    report, _ = answered(engine, tmp_path / "first.xlsx", tmp_path / "second.xlsx")
+    again = openpyxl.load_workbook(tmp_path / "second.xlsx")
+    assert again.sheetnames == ["汇总", "甲", "条问汇总"]
+    assert again["汇总"]["A1"].value == "别人的"
+    assert report.rows == 1
+
+
+def test_a_row_that_is_lost_is_told(tmp_path: Path) -> None:
+    """A file of fewer or more rows than were read is not kept."""
+    source = write_csv(tmp_path / "in.csv", [["问题"], ["a"], ["b"]])
+    book = read_book(source)
+    write_csv(source, [["问题"], ["a"]])
+    filling = Filling(0, 0, 0, (1,), ("答案",), (20,), [["x"], ["y"]])
+    with pytest.raises(WorkbookError, match="3 rows went in and 2 came out"):
+        write_book(book, [filling], tmp_path / "out.csv")
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["in.csv"]
+
+
+# Many rows
+
+
+def test_two_processes_answer_as_one_does(engine: Engine, tmp_path: Path) -> None:
+    """The rows come back the same, in their order, each once."""
+    rows = [["问题"], *([f"第{number}批创新券怎么用？"] for number in range(FEWEST + 40))]
+    source = write_csv(tmp_path / "in.csv", rows)
+    _, one = answered(engine, source, tmp_path / "one.csv")
+    answer_workbook(engine, source, tmp_path / "two.csv", progress=no_progress, workers=2)
+    assert rows_of(tmp_path / "two.csv") == one
+
+
+def test_a_worker_that_dies_loses_nothing() -> None:
+    """Its chunk is worked by the caller; the others go on."""
+    parent = os.getpid()
+
+    def work(chunk: int) -> int:
+        if chunk == 3 and os.getpid() != parent:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return chunk * chunk
+
+    found = dict(work_through(work, iter(range(20)), 2))
+    assert found == {number: number * number for number in range(20)}
+
+
+def test_workers_end_with_the_process_that_started_them() -> None:
+    """After kill -9 of the caller no worker is left."""
+    code = (
+        "import os, time\n"
+        "from qa.crew import work_through\n"
+        "def work(n):\n    time.sleep(0.2); return os.getpid()\n"
+        "for _, pid in work_through(work, iter(range(100)), 2): print(pid, flush=True)\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, cwd=Path(__file__).parent.parent
+    )
+    assert process.stdout is not None
+    with process:
+        workers = {int(process.stdout.readline()) for _ in range(6)}
+        process.kill()
+    assert len(workers) == 2
+    deadline = time.monotonic() + 20
+    while any(map(_is_alive, workers)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not any(map(_is_alive, workers))
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def test_a_large_table_takes_no_more_memory_than_a_small_one(
+    engine: Engine, tmp_path: Path
+) -> None:
+    """Of 25,000 rows more, 31 MB, only what tells equal questions apart is held."""
+    peaks = []
+    for count in (5_000, 30_000):
+        rows = [["编号", "问题", "背景"], *([str(n), PLAN, "背景" * 200] for n in range(count))]
+        source = write_csv(tmp_path / f"{count}.csv", rows)
+        del rows
+        tracemalloc.start()
+        report = answer_workbook(engine, source, tmp_path / f"out{count}.csv", progress=no_progress)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+        assert report.rows == count
+    assert peaks[1] - peaks[0] < 1_000_000
 
 
 # What cannot be read or written
