@@ -463,7 +463,8 @@ def test_formula_of_a_question_is_read_by_its_stored_result(engine: Engine, tmp_
         for name in old.namelist():
             data = old.read(name)
             if name.endswith("sheet1.xml"):
-                before = b'<c r="A2"><f>CONCATENATE("x")</f><v /></c>'
+                end = b"<v/>" if b"<v/>" in data else b"<v />"  # with lxml, and without
+                before = b'<c r="A2"><f>CONCATENATE("x")</f>' + end + b"</c>"
                 assert before in data
                 after = f'<c r="A2" t="str"><f>CONCATENATE("x")</f><v>{PLAN}</v></c>'
                 data = data.replace(before, after.encode())
