@@ -12,12 +12,17 @@ from qa.models import Language
 Rows = Sequence[Sequence[str]]
 
 HEADINGS: dict[Language, tuple[str, ...]] = {
-    "zh": ("答案", "引用", "原文", "状态", "置信度", "备注"),
-    "en": ("Answer", "Citation", "Quote", "Status", "Confidence", "Note"),
+    "zh": ("答案", "英文答案", "引用", "原文", "状态", "置信度", "原因", "备注", "变化"),
+    "en": (
+        *("Answer", "Chinese answer", "Citation", "Quote"),
+        *("Status", "Confidence", "Reason", "Note", "Change"),
+    ),
 }
-WIDTHS = (80, 34, 60, 12, 13, 30)
+WIDTHS = (80, 60, 34, 60, 12, 13, 30, 30, 12)
 STATUSES = frozenset({"answered", "closest", "no_basis", "failed"})
-_STATUS = 3  # its place among the headings
+STATUS = 4  # its place among the headings
+REASON = 6
+ANSWERS = (0, 1)  # the places of what a second run compares, beside the status
 _PREFIX: dict[Language, str] = {"zh": "条问", "en": "Tiaowen "}
 _LONGEST_HEADING = 20
 _HEADER_ROWS = 30
@@ -50,6 +55,15 @@ _QUESTION = re.compile(
     r"|did|may|must|should|will|would)\b",
     re.IGNORECASE,
 )
+# Exactly these: 日期 alone is when a question came in, 截止日期 a deadline.
+_INPUTS = {
+    "language": ("语言", "语种", "回答语言", "答案语言", "language", "lang", "answerlanguage"),
+    "documents": (
+        *("文件", "文件范围", "限定文件", "适用文件"),
+        *("document", "documents", "documentfilter"),
+    ),
+    "as_of": ("适用日期", "截至日期", "asof", "asofdate"),
+}
 _WORD = re.compile(r"[^\W\d_]{2}|[一-鿿]")
 _HAN = re.compile(r"[一-鿿]")
 
@@ -63,11 +77,25 @@ class Layout:
 
 
 @dataclass(frozen=True, slots=True)
+class Inputs:
+    """The columns that say how each row is to be answered, -1 for none."""
+
+    language: int = -1
+    documents: int = -1
+    as_of: int = -1
+
+
+@dataclass(frozen=True, slots=True)
 class Places:
-    """The columns that take the answers, and their headings, in the order of `HEADINGS`."""
+    """The columns that take the answers, and their headings, in the order of `HEADINGS`.
+
+    `language` is that of the headings; `refilled` says that an earlier run has filled them.
+    """
 
     columns: tuple[int, ...]
     headings: tuple[str, ...]
+    language: Language = "zh"
+    refilled: bool = False
 
 
 def cell(row: Sequence[str], column: int) -> str:
@@ -133,21 +161,34 @@ def find_by_content(rows: Rows) -> Layout | None:
     return None if best < 0 else Layout(_header_above(rows), best)
 
 
+def find_inputs(rows: Rows, layout: Layout) -> Inputs:
+    """Return the columns with headings of ours such as 语言; two of one kind are none."""
+    if layout.header < 0:
+        return Inputs()
+    header = [_spaced(text).replace(" ", "") for text in rows[layout.header]]
+    found = {
+        kind: [n for n, text in enumerate(header) if text in names and n != layout.question]
+        for kind, names in _INPUTS.items()
+    }
+    return Inputs(**{kind: some[0] for kind, some in found.items() if len(some) == 1})
+
+
 def place_answers(rows: Rows, layout: Layout, first_free: int) -> Places:
     """Return the columns of an earlier run, else empty ones under our headings, else new ones.
 
     A column of the same name that holds anything is another's and stays as it is.
     """
     if layout.header < 0:
-        own = _own_block(rows) or range(first_free, first_free + len(HEADINGS["zh"]))
-        return Places(tuple(own), ())
+        own = _own_block(rows)
+        new = range(first_free, first_free + len(HEADINGS["zh"]))
+        return Places(tuple(own or new), (), refilled=bool(own))
     header = [cell(rows[layout.header], column) for column in range(first_free)]
     body = rows[layout.header + 1 :]
     language: Language = "zh" if any(map(_HAN.search, header)) else "en"
     plain = HEADINGS[language]
     prefixed = tuple(_PREFIX[language] + heading for heading in plain)
     refilled = any(
-        header[column] in (plain[_STATUS], prefixed[_STATUS]) and _holds_statuses(body, column)
+        header[column] in (plain[STATUS], prefixed[STATUS]) and _holds_statuses(body, column)
         for column in range(first_free)
     )
     columns, headings = [], []
@@ -160,14 +201,14 @@ def place_answers(rows: Rows, layout: Layout, first_free: int) -> Places:
         first_free += column == first_free
         columns.append(column)
         headings.append(heading)
-    return Places(tuple(columns), tuple(headings))
+    return Places(tuple(columns), tuple(headings), language, refilled)
 
 
 def _own_block(rows: Rows) -> Sequence[int]:
     """Return the columns an earlier run added to a table without a header."""
-    for column in range(_STATUS, width_of(rows)):
+    for column in range(STATUS, width_of(rows)):
         if _holds_statuses(rows, column):
-            return range(column - _STATUS, column - _STATUS + len(HEADINGS["zh"]))
+            return range(column - STATUS, column - STATUS + len(HEADINGS["zh"]))
     return ()
 
 

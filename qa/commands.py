@@ -316,7 +316,8 @@ def batch(
     from qa.workbook import check_target
 
     check_target(source, target)
-    engine = Engine.open(Settings.from_env(os.environ))
+    settings = Settings.from_env(os.environ)
+    engine = Engine.open(settings)
     try:
         with progress_bar() as move:
             report = answer_workbook(
@@ -325,6 +326,7 @@ def batch(
                 target,
                 question_column=column,
                 progress=lambda done, total: move("answering", done, total),
+                workers=settings.workers or min(2, os.cpu_count() or 1),
             )
     except KeyboardInterrupt:
         _complain("stopped; run the same command again to go on")
@@ -335,6 +337,14 @@ def batch(
     for failed in report.failed:
         _complain(f"failed: {failed.sheet}, row {failed.row}: {failed.reason}")
     raise typer.Exit(SOME_FAILED if report.failed else 0)
+
+
+@app.command(hidden=True)
+def work() -> None:
+    """Answer the workbooks that were sent over HTTP and wait; `serve` starts this by itself."""
+    from qa.jobs import work as work_off
+
+    work_off(Settings.from_env(os.environ))
 
 
 @app.command()

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from qa.text import number_of
+from qa.text import normalise, number_of
 
 _NUMBER = r"[\d\u3007零一二三四五六七八九十]+"
 _DAY = rf"(?P<year>{_NUMBER})\s*年\s*(?P<month>{_NUMBER})\s*月\s*(?P<day>{_NUMBER})\s*日"
@@ -23,6 +23,18 @@ _REPEALED = re.compile(
     r"(?P<rules>《[^《》]{2,80}》[^。；《》]{0,80}(?:[、，和及]\s*《[^《》]{2,80}》[^。；《》]{0,80})*)"
     r"(?:同时|即行|予以|相应)?废止"
 )
+_TIME = r"(?:[t\s]+\d{1,2}:\d\d(?::\d\d(?:\.\d+)?)?)?"
+_CELL_DAY = re.compile(
+    rf"(?P<year>\d{{4}}|[〇零一二三四五六七八九]{{4}})(?:\s*[-/.年]\s*)(?P<month>{_NUMBER})(?:\s*[-/.月]\s*)"
+    rf"(?P<day>{_NUMBER})\s*[日号]?{_TIME}"
+    r"|(?P<year8>(?:19|20)\d\d)(?P<month8>\d\d)(?P<day8>\d\d)"
+)
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_ENGLISH_DAY = re.compile(
+    r"(?:(?P<number>\d{1,2})(?:st|nd|rd|th)?[\s-]+(?P<name>[a-z]{3,9})\.?"
+    r"|(?P<first>[a-z]{3,9})\.?\s+(?P<second>\d{1,2})(?:st|nd|rd|th)?),?[\s-]+(?P<year>\d{4})"
+)
+_DAY_LAST = re.compile(r"(?P<one>\d{1,2})[-/.](?P<other>\d{1,2})[-/.](?P<year>\d{4})")
 _TITLE = re.compile(r"《([^《》]{2,80})》")
 
 
@@ -54,6 +66,39 @@ def read_dates(title: str, text: str) -> Dates:
         if name != title
     ]
     return Dates(effective, expires, tuple(dict.fromkeys(repeals)))
+
+
+def read_day(text: str) -> date | None:
+    """Return the day that a cell of a table names, None where it is none or might be another.
+
+    >>> [str(read_day(one)) for one in ("2026/1/5", "二〇二六年一月五日", "5 Jan 2026", "46027")]
+    ['2026-01-05', '2026-01-05', '2026-01-05', '2026-01-05']
+    >>> read_day("1/5/2026") is None, str(read_day("25/1/2026"))
+    (True, '2026-01-25')
+    """
+    said = normalise(text).strip()
+    if match := _CELL_DAY.fullmatch(said):
+        end = "" if match["year"] else "8"
+        return _day_of(*(match[name + end] for name in ("year", "month", "day")))
+    if match := _ENGLISH_DAY.fullmatch(said):
+        name = (match["name"] or match["first"])[:3]
+        if name in _MONTHS:
+            month = _MONTHS.index(name) + 1
+            return _day_of(match["year"], str(month), match["number"] or match["second"])
+    if match := _DAY_LAST.fullmatch(said):
+        one, other = int(match["one"]), int(match["other"])
+        if one > 12 or other > 12 or one == other:
+            return _day_of(match["year"], str(min(one, other)), str(max(one, other)))
+    if said.isdecimal() and len(said) == 5:  # as Excel counts days
+        return date(1899, 12, 30) + timedelta(days=int(said))
+    return None
+
+
+def _day_of(year: str, month: str, day: str) -> date | None:
+    try:
+        return date(_value(year), _value(month), _value(day))
+    except ValueError:
+        return None
 
 
 def _last(pattern: re.Pattern[str], text: str) -> date | None:

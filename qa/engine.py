@@ -201,6 +201,13 @@ class Engine:
         """Return a document; raises DocumentNotFoundError."""
         return document_of(self._served, document_id)
 
+    def find_document(self, name: str) -> str:
+        """Return the id of the document with this id or name, "" where none or several have it."""
+        bare = name.strip().strip("《》")
+        if bare in self._served.documents:
+            return bare
+        return id_of_name(self._served, bare)
+
     def clauses(self, document_id: str) -> tuple[Clause, ...]:
         """Return a document's clauses in order; raises DocumentNotFoundError."""
         return clauses_of(self._served, document_id)

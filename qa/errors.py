@@ -56,7 +56,11 @@ class WorkbookError(QAError):
 
 
 class JobNotFoundError(QAError):
-    """No batch has this id, or it has no result yet."""
+    """No batch has this id."""
+
+
+class JobUnfinishedError(QAError):
+    """A batch has no result yet, or has failed."""
 
 
 class TooManyJobsError(QAError):
@@ -94,6 +98,7 @@ ERROR_TABLE: tuple[tuple[type[QAError], str, int, int], ...] = (
     (ClauseNotFoundError, "clause_not_found", 404, 2),
     (WorkbookError, "workbook_unreadable", 422, 2),
     (JobNotFoundError, "batch_not_found", 404, 2),
+    (JobUnfinishedError, "batch_unfinished", 409, 2),
     (TooManyJobsError, "too_many_batches", 429, 2),
     (UploadTooLargeError, "upload_too_large", 413, 2),
     (IndexMissingError, "index_missing", 503, 2),

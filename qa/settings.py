@@ -27,6 +27,10 @@ class Settings:
     workers: int = 0  # as many as the machine can use
     corpus: Path = Path("corpus")
     index: Path = Path("index")
+    jobs: Path = Path()  # a folder in that of the index
+    jobs_waiting: int = 20
+    jobs_kept: int = 200
+    jobs_days: int = 7
     encoder: str = "embedded"
     enrichment: str = "on"
     gaps: str = "on"
@@ -75,6 +79,15 @@ class Settings:
             if text:
                 values[one.name] = _parse(name, text, one.default, CHOICES.get(one.name, ()))
         return cls(**values)  # type: ignore[arg-type]
+
+    def to_env(self) -> dict[str, str]:
+        """Return the environment that `from_env` makes these settings of."""
+        return {PREFIX + one.name.upper(): str(getattr(self, one.name)) for one in fields(self)}
+
+    @property
+    def jobs_folder(self) -> Path:
+        """Return the folder of the workbooks that are answered in the background."""
+        return self.index / "jobs" if self.jobs == Path() else self.jobs
 
 
 def _home() -> Path:

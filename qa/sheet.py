@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from copy import copy
 from dataclasses import dataclass
 from datetime import date, time, timedelta
@@ -22,10 +22,26 @@ _LONGEST_CELL = 32_767
 _WIDEST_COLUMN = 50
 _DEFAULT_WIDTH = 8.43
 _HIGHEST_ROW = 409
+_MOST_LINKS = 60_000  # of a sheet; Excel drops all where there are more than 65,530
 _FONT_SIZE = 11
 _LINE_SPACING = 1.35
 _USED_WIDTH = 0.93  # of a column, by lines that are broken between words
-_HEADING = PatternFill("solid", start_color="DDE6F0")
+LINK = "0563C1"
+HEADING = PatternFill("solid", start_color="DDE6F0")
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Lines of a cell and the address that each leads to, if any."""
+
+    lines: tuple[tuple[str, str], ...]
+
+    def __str__(self) -> str:
+        return "\n".join(text for text, _ in self.lines)
+
+    def spelled_out(self) -> str:
+        """Return the lines with their addresses, for a table that has no links."""
+        return "\n".join(f"{text} {url}".rstrip() for text, url in self.lines)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +57,7 @@ class Filling:
     columns: tuple[int, ...]
     headings: tuple[str, ...]
     widths: tuple[int, ...]
-    cells: Sequence[Sequence[str | float]]
+    cells: Iterable[Sequence[str | float | Link]]
 
 
 def fill_sheet(sheet: Worksheet, filling: Filling) -> None:
@@ -56,7 +72,8 @@ def fill_sheet(sheet: Worksheet, filling: Filling) -> None:
             cell = sheet.cell(first - 1, column + 1)
             if isinstance(cell, Cell):
                 _dress(cell, model)
-                _put(cell, heading)
+                put_value(cell, heading)
+    links = 0
     for number, values in enumerate(filling.cells, first):
         model = sheet.cell(number, filling.question + 1)
         for column, value in zip(filling.columns, values, strict=True):
@@ -68,8 +85,12 @@ def fill_sheet(sheet: Worksheet, filling: Filling) -> None:
                 )
                 if isinstance(value, float):
                     cell.number_format = "0.00"
-                _put(cell, value)
-        if any(value != "" for value in values):
+                cell.hyperlink = None  # that of an earlier run
+                if isinstance(value, Link):
+                    links += put_link(cell, value, links < _MOST_LINKS)
+                else:
+                    put_value(cell, value)
+        if any(str(value) != "" for value in values):
             cells = [(filling.question, str(model.value or ""))]
             cells += zip(filling.columns, map(str, values), strict=True)
             _heighten(sheet, number, cells, model.font.size or _FONT_SIZE)
@@ -84,9 +105,9 @@ def write_sheet(sheet: Worksheet, rows: Sequence[Sequence[Value]], header: int) 
                 continue
             cell = sheet.cell(number, column)
             assert isinstance(cell, Cell)
-            _put(cell, value)
+            put_value(cell, value)
             if number - 1 == header:
-                cell.font, cell.fill = Font(bold=True), _HEADING
+                cell.font, cell.fill = Font(bold=True), HEADING
             if number - 1 >= header:  # what stands above are titles
                 cell.alignment = Alignment(wrap_text=True, vertical="top")
                 widths[column] = max(widths.get(column, 8), _width(str(value)) + 2)
@@ -101,7 +122,7 @@ def _dress(cell: Cell, model: Cell | MergedCell) -> None:
     cell._style = copy(model._style)  # type: ignore[attr-defined, union-attr]
 
 
-def _put(cell: Cell, value: Value) -> None:
+def put_value(cell: Cell, value: Value) -> None:
     """Set a value; a text is a text even where it looks like a formula."""
     if not isinstance(value, str):
         cell.value = value
@@ -113,6 +134,17 @@ def _put(cell: Cell, value: Value) -> None:
     if text:
         cell.data_type = "s"
         cell.quotePrefix = is_formula(text)
+
+
+def put_link(cell: Cell, link: Link, linked: bool = True) -> bool:
+    """Set the lines of a link; a cell leads to one address, the first. Return whether it does."""
+    put_value(cell, str(link))
+    address = next((url for _, url in link.lines if url), "")
+    if not linked or not address:
+        return False
+    cell.hyperlink = address
+    cell.font = copy(cell.font) + Font(color=LINK, underline="single")
+    return True
 
 
 def _width(text: str) -> int:

@@ -10,21 +10,25 @@ import contextlib
 import logging
 import os
 import re
+import struct
 import warnings
 import zipfile
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time
 from importlib.util import find_spec
 from io import BytesIO
+from itertools import islice
 from pathlib import Path
 
 from openpyxl import Workbook, load_workbook
 from python_calamine import CalamineError, CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
 
-from qa.delimited import defuse, read_delimited, write_delimited
+from qa.columns import STATUS
+from qa.delimited import count_delimited, defuse, encoding_of, read_delimited, write_delimited
 from qa.errors import WorkbookError
-from qa.sheet import Filling, Value, fill_sheet, write_sheet
+from qa.sheet import Filling, Link, Value, fill_sheet, write_sheet
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +36,7 @@ SOURCES = (".xlsx", ".xlsm", ".xls", ".csv", ".tsv")
 TARGETS = (".xlsx", ".csv", ".tsv")
 _OLE = bytes.fromhex("D0CF11E0A1B11AE1")
 _LARGEST_UNPACKED = 1 << 30
+_AT_ONCE = 1 << 20
 _DROPPED_PARTS = {
     "xl/media/": "pictures",
     "xl/vbaProject": "macros",
@@ -52,7 +57,7 @@ class Sheet:
 
     name: str
     values: Sequence[Sequence[Value]]
-    rows: list[list[str]]
+    rows: Sequence[Sequence[str]]
     visible: bool = True
     unknown: frozenset[tuple[int, int]] = frozenset()
     merged: tuple[tuple[int, int], ...] = ()
@@ -94,12 +99,24 @@ def check_target(source: Path, target: Path) -> None:
         raise WorkbookError(f"{target}: the folder {target.parent} cannot be written to")
 
 
+def check_upload(path: Path) -> None:
+    """Refuse a file that is not what its name says, or unpacks to more than it should."""
+    if path.suffix.lower() in {".csv", ".tsv"}:
+        encoding_of(path)
+        return
+    raw = path.read_bytes()
+    if zipfile.is_zipfile(BytesIO(raw)):
+        _check_size(path, raw)
+    elif not raw.startswith(_OLE):
+        raise WorkbookError(f"{path}: not a workbook; open it in Excel and save it as .xlsx")
+
+
 def read_book(path: Path) -> Book:
     """Return the tables of a file; raises WorkbookError."""
     try:
         if path.suffix.lower() in {".csv", ".tsv"}:
             rows, delimiter = read_delimited(path)
-            book = Book(path, (_sheet(path.stem, rows),), delimiter)
+            book = Book(path, (Sheet(path.stem, rows, rows),), delimiter)
         else:
             book = _read_excel(path)
     except OSError as error:
@@ -109,16 +126,53 @@ def read_book(path: Path) -> Book:
     return book
 
 
-def write_book(book: Book, fillings: Sequence[Filling], target: Path) -> None:
-    """Write the tables with their answers; the target is whole or not there."""
+def write_book(
+    book: Book,
+    fillings: Sequence[Filling],
+    target: Path,
+    finish: Callable[[Workbook], None] | None = None,
+) -> None:
+    """Write the tables with their answers; the target is whole or not there.
+
+    `finish` adds to an .xlsx once it is filled. What was written is read again, by another
+    library for an .xlsx: WorkbookError if a row of it is not there.
+    """
     kind = target.suffix.lower()
     with _replacing(target) as temporary:
         if kind == ".xlsx":
-            _write_excel(book, fillings, temporary)
+            counted = [_Counted(one) for one in fillings]
+            _write_excel(book, [one.filling for one in counted], temporary, finish)
+            _check_excel(book, counted, temporary, target)
         else:
             same = book.delimiter and kind == book.source.suffix.lower()
             delimiter = book.delimiter if same else {".csv": ",", ".tsv": "\t"}[kind]
             write_delimited(temporary, _filled_rows(book, fillings[0]), delimiter)
+            found = count_delimited(temporary, delimiter)
+            check_rows(target, len(book.sheets[fillings[0].sheet].rows), found)
+
+
+def check_rows(target: Path, rows: int, found: int) -> None:
+    """Raise WorkbookError where fewer or more rows come out than went in."""
+    if rows != found:
+        raise WorkbookError(
+            f"{target}: {rows} rows went in and {found} came out; nothing was written. Run it "
+            "again while no other program changes the file, and report it if it stays so"
+        )
+
+
+class _Counted:
+    """A filling that counts the rows with a status as they are taken."""
+
+    def __init__(self, filling: Filling) -> None:
+        self.rows = 0
+        self.filling = replace(filling, cells=self._count(filling.cells))
+
+    def _count(
+        self, cells: Iterable[Sequence[str | float | Link]]
+    ) -> Iterator[Sequence[str | float | Link]]:
+        for values in cells:
+            self.rows += len(values) > STATUS and values[STATUS] != ""
+            yield values
 
 
 def losses_of(book: Book, target: Path) -> tuple[str, ...]:
@@ -160,9 +214,35 @@ def _read_excel(path: Path) -> Book:
 
 
 def _check_size(path: Path, raw: bytes) -> None:
-    with zipfile.ZipFile(BytesIO(raw)) as archive:
-        if sum(info.file_size for info in archive.infolist()) > _LARGEST_UNPACKED:
+    try:
+        with zipfile.ZipFile(BytesIO(raw)) as archive:
+            infos = archive.infolist()
+            if "xl/workbook.xml" not in archive.namelist():
+                raise WorkbookError(f"{path}: not a workbook; save it as .xlsx in Excel")
+        if sum(info.file_size for info in infos) > _LARGEST_UNPACKED:
             raise WorkbookError(f"{path}: unpacks to more than 1 GB; split it")
+        honest = all(_unpacks_to(raw, info) for info in infos)
+    except (zipfile.BadZipFile, zlib.error, struct.error, NotImplementedError) as error:
+        raise WorkbookError(f"{path}: not a workbook that can be read: {error}") from error
+    if not honest:
+        raise WorkbookError(f"{path}: unpacks to more than it says; save it anew in Excel")
+
+
+def _unpacks_to(raw: bytes, info: zipfile.ZipInfo) -> bool:
+    """Return whether a part is no larger than is declared; not every reader stops there."""
+    name, extra = struct.unpack_from("<HH", raw, info.header_offset + 26)
+    start = info.header_offset + 30 + name + extra
+    if info.compress_type == zipfile.ZIP_STORED:
+        return info.compress_size == info.file_size
+    if info.compress_type != zipfile.ZIP_DEFLATED:
+        raise NotImplementedError(f"{info.filename} is compressed in an unusual way")
+    stream = zlib.decompressobj(-zlib.MAX_WBITS)
+    rest: bytes = raw[start : start + info.compress_size]
+    size = 0
+    while rest and not stream.eof and size <= info.file_size:
+        size += len(stream.decompress(rest, _AT_ONCE))
+        rest = stream.unconsumed_tail
+    return size <= info.file_size
 
 
 def _open_original(raw: bytes) -> tuple[Workbook | None, tuple[str, ...]]:
@@ -217,18 +297,25 @@ def _sheet(
 def _filled_rows(book: Book, filling: Filling) -> Iterator[list[str]]:
     """Yield the rows of the one table that a delimited file holds, answers in their columns."""
     rows = book.sheets[filling.sheet].rows
-    width = max([*map(len, rows), *(column + 1 for column in filling.columns)])
+    width = max([max(map(len, rows)), *(column + 1 for column in filling.columns)])
+    answers = iter(filling.cells)
     for number, row in enumerate(rows):
-        cells = row + [""] * (width - len(row))
-        texts: Sequence[str | float] = filling.headings if number == filling.header else ()
+        cells = [*row, *[""] * (width - len(row))]
+        values: Sequence[str | float | Link] = filling.headings if number == filling.header else ()
         if number > filling.header:
-            texts = filling.cells[number - filling.header - 1]
-        for column, text in zip(filling.columns, texts, strict=False):
-            cells[column] = defuse(_text(text))
+            values = next(answers, ())
+        for column, value in zip(filling.columns, values, strict=False):
+            text = value.spelled_out() if isinstance(value, Link) else _text(value)
+            cells[column] = defuse(text)
         yield cells
 
 
-def _write_excel(book: Book, fillings: Sequence[Filling], path: Path) -> None:
+def _write_excel(
+    book: Book,
+    fillings: Sequence[Filling],
+    path: Path,
+    finish: Callable[[Workbook], None] | None,
+) -> None:
     workbook = book.original
     if workbook is None:
         workbook = Workbook()
@@ -240,9 +327,27 @@ def _write_excel(book: Book, fillings: Sequence[Filling], path: Path) -> None:
     for filling in fillings:
         name = book.sheets[filling.sheet].name
         fill_sheet(workbook[name if book.original else _sheet_title(name)], filling)
+    if finish is not None:
+        finish(workbook)
     if workbook.calculation is not None:
         workbook.calculation.fullCalcOnLoad = True
     workbook.save(path)
+
+
+def _check_excel(book: Book, counted: Sequence[_Counted], written: Path, target: Path) -> None:
+    """Check that each row with a status has one in the file, as another library reads it."""
+    reader = CalamineWorkbook.from_path(str(written))
+    for one in counted:
+        filling = one.filling
+        if len(filling.columns) <= STATUS:
+            continue
+        name = book.sheets[filling.sheet].name
+        table = reader.get_sheet_by_name(name if book.original else _sheet_title(name))
+        rows = islice(iter(table.to_python(skip_empty_area=False)), filling.header + 1, None)
+        place = filling.columns[STATUS]
+        check_rows(
+            target, one.rows, sum("".join(map(str, row[place : place + 1])) != "" for row in rows)
+        )
 
 
 def _sheet_title(name: str) -> str:

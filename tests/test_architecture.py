@@ -12,12 +12,10 @@ from conftest import ROOT
 
 LAYERS = (
     ("models", "errors", "qa"),
-    ("settings", "text", "spelling", "places", "delimited", "columns", "journal"),
+    ("settings", "text", "spelling", "places", "delimited", "columns", "journal", "crew"),
     (
         "numbering",
         "sheet",
-        "summary_sheet",
-        "row_questions",
         "differences",
         "validity",
         "lexicon",
@@ -26,6 +24,8 @@ LAYERS = (
         "dates",
         "amounts",
     ),
+    ("summary", "asks"),
+    ("outcomes",),
     ("cleaning", "paragraphs", "references", "resolution", "labels", "encoder", "document_names"),
     ("workbook",),
     ("readers",),

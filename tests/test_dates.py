@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from qa.catalog import load_documents
-from qa.dates import Dates, read_dates
+from qa.dates import Dates, read_dates, read_day
 from qa.engine import Engine
 from qa.index import build_index
 from qa.models import Question
@@ -100,3 +100,29 @@ def test_the_rule_in_force_comes_first(settings: Settings, day: date, first: str
     answer = Engine.open(settings).ask(Question("停车费每小时多少钱？", as_of=day))
     assert answer.citations[0].document_id == first
     assert answer.citations[0].validity == "in_force"
+
+
+@pytest.mark.parametrize(
+    ("text", "day"),
+    [
+        ("2026-11-20", "2026-11-20"),
+        ("2026-11-20 00:00:00", "2026-11-20"),
+        ("2026/1/5", "2026-01-05"),
+        ("２０２６．１．５", "2026-01-05"),
+        ("2026年11月20日", "2026-11-20"),
+        ("20261120", "2026-11-20"),
+        ("二〇二六年十一月二十日", "2026-11-20"),
+        ("20 Nov 2026", "2026-11-20"),
+        ("November 20th, 2026", "2026-11-20"),
+        ("25/12/2026", "2026-12-25"),
+        ("46346", "2026-11-20"),
+        ("3/4/2026", ""),
+        ("2026年11月", ""),
+        ("2026-02-30", ""),
+        ("明天", ""),
+        ("", ""),
+    ],
+)
+def test_a_cell_names_a_day(text: str, day: str) -> None:
+    """The usual forms are read; what is no day, or could be two, is none."""
+    assert str(read_day(text) or "") == day

@@ -22,12 +22,17 @@ from qa.web.access import allowed_origins
 from qa.web.batches import Batches
 from qa.web.channels import ChannelService
 from qa.web.description import (
+    BATCH_FAILURES,
     BODY_FAILURES,
     CHAT_FAILURES,
     FORM,
     FORM_FAILURES,
     ID_FAILURES,
+    UPLOAD,
+    UPLOAD_FAILURES,
+    WORKBOOK,
     body_of,
+    failures_of,
     replies,
     with_requests,
 )
@@ -230,18 +235,36 @@ def _add_managing(app: FastAPI, managing: Managing) -> None:
 def _add_batches(app: FastAPI, batches: Batches) -> None:
     def add(method: str, path: str, endpoint: Callable[..., Any], reply: Any) -> None:
         app.add_api_route(
-            path,
+            f"/v1/batches{path}",
             endpoint,
             methods=[method],
             tags=["batches"],
-            responses=replies(reply, *FORM_FAILURES),
-            openapi_extra=FORM if method == "POST" else None,
+            responses=replies(reply, *BATCH_FAILURES),
             response_model=None,
         )
 
-    add("POST", "/v1/batches", batches.create, schemas.Batch)
-    add("GET", "/v1/batches", batches.list, schemas.BatchList)
-    add("GET", "/v1/batches/{batch_id}", batches.read, schemas.Batch)
-    add("GET", "/v1/batches/{batch_id}/events", batches.events, schemas.Batch)
-    add("GET", "/v1/batches/{batch_id}/result", batches.result, schemas.Batch)
-    add("DELETE", "/v1/batches/{batch_id}", batches.remove, schemas.Batch)
+    app.add_api_route(
+        "/v1/batches",
+        batches.create,
+        methods=["POST"],
+        tags=["batches"],
+        status_code=202,
+        responses={
+            202: {"model": schemas.Batch, "description": "It is answered in the background."},
+            **failures_of(*UPLOAD_FAILURES),
+        },
+        openapi_extra=UPLOAD,
+        response_model=None,
+    )
+    add("GET", "", batches.list, schemas.BatchList)
+    add("GET", "/{batch_id}", batches.read, schemas.Batch)
+    add("GET", "/{batch_id}/events", batches.events, schemas.Batch)
+    app.add_api_route(
+        "/v1/batches/{batch_id}/result",
+        batches.result,
+        methods=["GET"],
+        tags=["batches"],
+        responses={**WORKBOOK, **failures_of(*BATCH_FAILURES, 409)},
+        response_model=None,
+    )
+    add("DELETE", "/{batch_id}", batches.remove, schemas.Batch)

@@ -15,11 +15,11 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response, StreamingResponse
 
 from qa.jobs import (
-    FOLDER,
     Job,
     JobRunner,
     create_job,
     delete_job,
+    limits_of,
     list_jobs,
     read_job,
     result_of,
@@ -42,13 +42,38 @@ class Batches:
     """The endpoints of batches, and the runner that answers them."""
 
     def __init__(self, source: EngineSource, settings: Settings) -> None:
+        self._source = source
         self._settings = settings
-        self._folder = settings.index / FOLDER
-        self.runner = JobRunner(self._folder, source.current)
+        self._folder = settings.jobs_folder
+        self.runner = JobRunner(settings)
 
     async def create(self, request: Request) -> Response:
-        """Take a workbook to be answered: multipart, `file` and if wanted `column`."""
+        """Take a workbook to be answered: multipart, `file` and if wanted `column`.
+
+        Or the workbook itself as the body, its `name` and `column` in the address.
+        """
         check_manager(request, self._settings)
+        self._source.current()  # 503 while there is nothing to answer from
+        name, column, content = await self._upload(request)
+        job = await to_thread.run_sync(
+            create_job, self._folder, name, content, column[:200], limits_of(self._settings)
+        )
+        self.runner.wake()
+        return _json(_view(job), 202)
+
+    async def _upload(self, request: Request) -> tuple[str, str, bytes]:
+        """Return the name of a file that was sent, the column that was named, and the file."""
+        if not request.headers.get("content-type", "").startswith("multipart/"):
+            name = request.query_params.get("name", "")
+            if not name:
+                raise RequestError(
+                    422,
+                    "name_missing",
+                    "the workbook has no name; send POST /v1/batches?name=faq.xlsx with the file "
+                    "as the body, or multipart/form-data with `file`",
+                )
+            column = request.query_params.get("column", "").strip()
+            return name, column, await request.body()
         try:
             async with request.form(max_files=1, max_fields=5) as form:
                 file = form.get("file")
@@ -56,14 +81,11 @@ class Batches:
                     raise RequestError(
                         422, "file_missing", "the body has no `file`; send multipart/form-data"
                     )
-                column = form.get("column")
-                content, name = await file.read(), file.filename or ""
+                said = form.get("column")
+                column = said.strip() if isinstance(said, str) else ""
+                return file.filename or "", column, await file.read()
         except MultiPartException as error:
             raise RequestError(400, "invalid_form", f"{error.message}; send one file") from None
-        chosen = column.strip()[:200] if isinstance(column, str) else ""
-        job = await to_thread.run_sync(create_job, self._folder, name, content, chosen)
-        self.runner.wake()
-        return _json(_view(job), 202)
 
     async def list(self, request: Request) -> Response:
         """List the batches, the newest first."""

@@ -14,6 +14,7 @@ from qa.web.figures import Figures
 
 logger = logging.getLogger(__name__)
 
+UPLOADS = "/v1/batches"  # where a body of any type may be a file
 JSON_LIMIT = 1024 * 1024
 # What is still read and thrown away after the limit, so that the sender gets to see the 413.
 _DRAIN = 64 * 1024 * 1024
@@ -78,6 +79,7 @@ class Edge:
         """Return a receive that refuses a body over the limit, declared or counted."""
         headers = dict(scope["headers"])
         upload = headers.get(b"content-type", b"").startswith(b"multipart/")
+        upload = upload or scope["path"] == UPLOADS
         limit = self._max_upload_bytes if upload else JSON_LIMIT
         length = headers.get(b"content-length", b"")
         declared = int(length) if length.isdigit() else 0

@@ -196,8 +196,10 @@ class Batch(BaseModel):
     state: Literal["queued", "running", "done", "failed"]
     done: int
     total: int
-    counts: dict[str, int] | None
-    error: str
+    counts: Annotated[dict[str, int] | None, Field(description="By status, once it is done.")]
+    error: Annotated[str, Field(description="Why it failed, and the cure.")]
+    url: str
+    result_url: str | None
 
 
 class BatchList(BaseModel):
