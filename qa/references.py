@@ -38,9 +38,16 @@ _SHORT = re.compile(
 )
 _BARE = re.compile(r"^\s*(?P<articles>\d{1,4})\s*条" + _PARAGRAPHS + _ITEMS)
 _TASK = re.compile(rf"第\s*(?P<articles>{NUMERAL})\s*[项个]?\s*(?:重点|主要)?(?:任务|措施|工作)")
+_SEGMENT = r"(?:\s*第\s*(?P<segment>\d{1,2})\s*段)?"
 _POINT = re.compile(
     r"(?:第\s*)?(?P<part>[一二三四五六七八九十]+)\s*(?:部分|、)?\s*(?:的?第)?\s*"
-    r"[（(]\s*(?P<group>[一二三四五六七八九十]+)\s*[）)]\s*(?:[条点]|部分)?\s*(?:第?\s*(?P<point>\d{1,3}))?"
+    r"[（(]\s*(?P<group>[一二三四五六七八九十]+)\s*[）)]\s*(?:[条点]|部分)?\s*(?:第?\s*(?P<point>\d{1,3})(?!\s*[段\d]))?"
+    rf"{_SEGMENT}"
+)
+# As our own labels have it, behind a title: 《…意见》三、12第1段.
+_PLACE = re.compile(
+    r"(?<=[》见案告究划知])\s*第?\s*(?P<part>[一二三四五六七八九十]{1,3})、\s*"
+    rf"(?P<point>\d{{1,3}})(?![\d.年月日%])(?:\s*[条点])?{_SEGMENT}"
 )
 
 _EN_TO = r"(?:\s*[-–—]\s*|\s+(?:to|through)\s+)"
@@ -75,11 +82,13 @@ _ITEM_BEFORE = re.compile(
     re.IGNORECASE,
 )
 _PART = re.compile(
-    r"\bpart\s+(?P<part>[IVXL]+|\d{1,2})\b(?:,?\s*\((?P<group>\d{1,2})\))?(?:,?\s*(?P<point>\d{1,3})\b)?",
+    r"\bpart\s+(?P<part>[IVXL]+|\d{1,2})\b(?:,?\s*\((?P<group>\d{1,2})\))?(?:,?\s*(?P<point>\d{1,3})\b)?"
+    r"(?:,?\s*paragraph\s*(?P<segment>\d{1,2})\b)?",
     re.IGNORECASE,
 )
 _PATTERNS = (
-    *(_BEFORE, _ITEM_BEFORE, _MANY, _ONE, _CHINESE, _SAME, _SHORT, _BARE, _TASK, _POINT, _PART),
+    *(_BEFORE, _ITEM_BEFORE, _MANY, _ONE, _CHINESE, _SAME, _SHORT, _BARE, _TASK),
+    *(_PLACE, _POINT, _PART),
 )
 
 
@@ -116,7 +125,8 @@ def _references(match: re.Match[str], before: list[Reference]) -> Iterator[Refer
     span = match.span()
     if "part" in groups:
         parts = (groups.get(name) for name in ("part", "group", "point"))
-        yield Reference(tuple(_number(part) for part in parts if part), 0, 0, *span, outline=True)
+        numbers = tuple(_number(part) for part in parts if part)
+        yield Reference(numbers, int(groups.get("segment", "0")), 0, *span, outline=True)
         return
     if "same" in groups:
         if not before or not ({"paragraphs", "items"} & groups.keys()):

@@ -190,10 +190,18 @@ def _citations(said: _Said, library: Library) -> Iterator[Finding]:
 def _quotations(said: _Said, cited: Sequence[Target], library: Library) -> Iterator[Finding]:
     for match in _QUOTATION.finditer(said.text):
         quoted = next(group for group in match.groups() if group)
+        where = (said.start + match.start(), said.start + match.end())
+        before = said.text[: match.start()]
         if len(letters_of(quoted)) >= SHORTEST:
-            where = (said.start + match.start(), said.start + match.end())
-            before = said.text[: match.start()]
             yield _quotation(quoted, before, where, cited, library)
+            continue
+        # A few words may be a name or a term; but what they turn round is told.
+        for one in cited:
+            left_out = _negation_before(quoted, before, one.clause, library)
+            if left_out and letters_of(quoted) in _letters(one, library):
+                message = f"the quotation leaves out {left_out!r} right before it"
+                lost = (Difference(left_out, ""),)
+                yield Finding("quotation", "altered", quoted, *where, message, one.clause.id, lost)
 
 
 def _quotation(

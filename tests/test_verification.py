@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import date
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from fastapi.testclient import TestClient
 from qa.amounts import find_amounts
 from qa.cli import main
 from qa.engine import Engine
+from qa.errors import QuestionTooLongError
+from qa.labels import label_en, label_of
 from qa.settings import Settings
 from qa.verification import letters_of
 from qa.web.app import create_app
@@ -233,3 +236,59 @@ def test_on_the_command_line(
     assert main(["verify", str(bad), "--json"]) == 1
     assert json.loads(capsys.readouterr().out.partition("{")[2].join(["{", ""]))["verdict"]
     assert main(["verify", str(tmp_path / "none.txt")]) == 2
+
+
+# Drafts that differ by little, and whether somebody who knows the documents would let them pass.
+CLOSE_CALLS = [
+    ("条例第五十八条第一款：对勤勉尽责的，不“作负面评价”。", True),
+    ("条例第五十八条第一款规定，对未达预期的要“作负面评价”。", False),
+    ("条例自2020年5月1日起施行（第五十九条）。", True),
+    ("条例第五十九条：自2020年1月5日起施行。", False),
+    ("According to Article 59, the regulations took effect on May 1, 2020.", True),
+    ("According to Article 59, the regulations took effect on 5 January 2020.", False),
+    ("意见三、12规定，转化收益归研发团队的比例不低于70%。", True),
+    ("意见三、12规定，转化收益归研发团队的比例不低于70个百分点。", False),
+    ("意见三、11：科研人员离岗创业的孵化期为3至5年。", True),
+    ("意见三、11：科研人员离岗创业的孵化期为3至5个月。", False),
+    (
+        "行动方案一（三）：技术市场合同成交金额超过3000亿元，科研机构技术合同成交金额超过300亿元。",
+        True,
+    ),
+    (
+        "行动方案一（三）：技术市场合同成交金额超过300亿元，科研机构技术合同成交金额超过3000亿元。",
+        False,
+    ),
+    ("条例第四十四条：“对中小微企业政策性融资担保基金不进行营利性指标考核”。", True),
+    ("条例第四十四条：“对中小微企业政策性融资担保基金进行营利性指标考核”。", False),
+    ("江苏省科技创新条例第三条规定了目标。", False),
+    ("科创条例第四十八条要求惩罚性赔偿。劳动法第三条另有规定。", False),
+    ("条例第五条第四款规定了区政府的职责。", False),
+]
+
+
+@pytest.mark.parametrize(("draft", "passes"), CLOSE_CALLS)
+def test_close_calls(engine: Engine, draft: str, passes: bool) -> None:
+    """A word left out, a unit, a place or parts of a date exchanged: told; their like is not."""
+    assert (engine.verify(draft, IN_FORCE).verdict == "verified") == passes
+
+
+def test_too_many_quotations_are_refused(engine: Engine) -> None:
+    """What would keep the service busy is refused with the cure."""
+    with pytest.raises(QuestionTooLongError, match="send it in parts"):
+        engine.verify("“没有这样的规定存在”。" * 501)
+
+
+def test_our_own_citations_verify(engine: Engine) -> None:
+    """Every label that an answer prints is understood again, in both languages, down to the 款."""
+    for document in engine.documents():
+        for clause in engine.clauses(document.id):
+            if not re.match(r"[第一二三四五六七八九十]", clause.label) or "段" in clause.label:
+                continue  # front matter and passages without a number of their own
+            numbers = [0, *(one.number for one in clause.paragraphs)]
+            for number in numbers if len(clause.paragraphs) > 1 else [0]:
+                for label in (label_of(clause, number), label_en(clause, number)):
+                    title = document.title
+                    draft = f"《{title}》{label}" if label[0] != "A" else f"{label} of 《{title}》"
+                    found = engine.cited(draft)
+                    assert clause.id in {one.clause.id for one in found}, draft
+                    assert number in {one.paragraph for one in found}, draft
