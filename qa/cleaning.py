@@ -44,6 +44,7 @@ class _Line:
     text: str
     blanks: int  # blank lines above it
     page_top: bool  # first line of a page
+    indented: bool = False  # begins with two wide blanks
 
 
 def clean_text(raw: str) -> CleanText:
@@ -53,7 +54,8 @@ def clean_text(raw: str) -> CleanText:
     '面向未来的奋斗目标是，建设科技创新中心。\\n第二段。'
     """
     lines = [
-        _Line(line.number, mend_line(line.text), line.blanks, line.page_top) for line in _lines(raw)
+        _Line(line.number, mend_line(line.text), line.blanks, line.page_top, line.indented)
+        for line in _lines(raw)
     ]
     lines = [line for line in lines if line.text and not _is_page_furniture(line)]
     texts: list[str] = []
@@ -63,6 +65,13 @@ def clean_text(raw: str) -> CleanText:
         texts.append(text)
         numbers.append(block[0].number)
     return CleanText("\n".join(texts), tuple(numbers))
+
+
+def clean_paragraphs(paragraphs: Sequence[str]) -> CleanText:
+    """Return paragraphs that are whole already, widths, spacing and punctuation mended."""
+    mended = [(number, mend_line(one)) for number, one in enumerate(paragraphs, 1)]
+    kept = [(number, one) for number, one in mended if one]
+    return CleanText("\n".join(one for _, one in kept), tuple(number for number, _ in kept))
 
 
 def _lines(raw: str) -> list[_Line]:
@@ -80,7 +89,9 @@ def _lines(raw: str) -> list[_Line]:
             blanks += 1
             continue
         one_space = bool(re.match(r" [^\s]", text))
-        lines.append(_Line(number, text, blanks, page_top or one_space))
+        lines.append(
+            _Line(number, text, blanks, page_top or one_space, text.startswith("\u3000\u3000"))
+        )
         blanks, page_top = 0, False
     return lines
 
@@ -166,6 +177,8 @@ def _paragraphs(lines: Sequence[_Line]) -> list[list[_Line]]:
     widths = [_width(line.text) for line in lines]
     double_spaced = sum(line.blanks > 0 for line in lines) * 3 > 2 * len(lines)
     page = _page_width(widths)
+    # Where some lines are indented and others are not, an indent begins a paragraph.
+    indents = 0.05 < sum(line.indented for line in lines) / len(lines) < 0.9
     blocks: list[list[_Line]] = [[lines[0]]]
     run: list[str] = [lines[0].text]
     for index in range(1, len(lines)):
@@ -174,8 +187,13 @@ def _paragraphs(lines: Sequence[_Line]) -> list[list[_Line]]:
         width = page if double_spaced else _block_width(lines, widths, index - 1) - INDENT
         above = lines[index - 1].text
         first = len(blocks[-1]) == 1
-        if flows and _wraps(
-            above, line.text, widths[index - 1], widths[index], width, first=first, seen=run
+        begins = indents and line.indented
+        if (
+            not begins
+            and flows
+            and _wraps(
+                above, line.text, widths[index - 1], widths[index], width, first=first, seen=run
+            )
         ):
             blocks[-1].append(line)
         else:

@@ -9,6 +9,7 @@ import json
 import logging
 import os
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -93,25 +94,35 @@ def add(
         str, typer.Option("--id", metavar="ID", help="The id; that of a document replaces it.")
     ] = "",
 ) -> None:
-    """Add documents to the corpus, or replace them, and bring the index up to date."""
+    """Add documents to the corpus, or replace them, and bring the index up to date.
+
+    A folder or a .zip stands for every file in it that can be read.
+    """
     from qa.catalog import add_document
+    from qa.gathering import gather_files
 
     if len(files) > 1 and (title or effective or document_id):
         raise typer.BadParameter("--title, --effective and --id belong to one FILE, not several")
     day = _day(effective, "--effective")
     settings = Settings.from_env(os.environ)
     failed: list[QAError] = []
-    for file in files:
-        try:
-            document = add_document(
-                settings.corpus, file, title=title, effective=day, document_id=document_id
-            )
-        except QAError as error:
-            failed.append(error)
-            continue
-        _warn_of_gaps(document)
-        print(f"added {document.id}: 《{document.title}》")
-    if len(failed) == len(files):
+    with tempfile.TemporaryDirectory() as scratch:
+        gathered = gather_files(files, Path(scratch))
+        for file in gathered.files:
+            try:
+                document = add_document(
+                    settings.corpus, file, title=title, effective=day, document_id=document_id
+                )
+            except QAError as error:
+                failed.append(error)
+                continue
+            _warn_of_gaps(document)
+            print(f"added {document.id}: 《{document.title}》")
+    for one in gathered.skipped:
+        _complain(f"skipped: {one.name}: {one.reason}")
+    if not gathered.files:
+        raise CorpusError(f"{files[0]}: holds no file that can be read")
+    if len(failed) == len(gathered.files):
         _complain_of(failed[:-1])
         raise failed[-1]
     _build(settings)

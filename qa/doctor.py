@@ -25,6 +25,7 @@ PACKAGES = (
     *("fastapi", "uvicorn", "pydantic", "python-multipart", "prometheus-client", "openpyxl"),
     *("python-calamine", "typer", "rich", "tomlkit", "charset-normalizer", "filelock"),
     *("rapidfuzz", "httpx2", "mcp", "cryptography", "PyJWT", "slack-sdk"),
+    *("pypdfium2", "python-docx", "beautifulsoup4", "lxml"),
 )
 OPTIONAL_PACKAGES = ("sentence-transformers", "torch")
 _QUESTION = "科技成果转化的收益怎么分配？"

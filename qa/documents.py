@@ -5,15 +5,28 @@ from __future__ import annotations
 import codecs
 import re
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 from charset_normalizer import from_bytes
 
-from qa.cleaning import CleanText, clean_text
-from qa.errors import CorpusError
+from qa.cleaning import CleanText, clean_paragraphs, clean_text
+from qa.errors import CorpusError, WorkbookError
 from qa.models import Document
+from qa.readers.page import read_page
+from qa.readers.pdf import read_pdf
+from qa.readers.rows import read_sheets
+from qa.readers.word import read_word
 
-SUFFIXES = (".txt", ".md")
+SUFFIXES = (".txt", ".md", ".pdf", ".docx", ".html", ".htm", ".xlsx")
+_PARAGRAPHS: dict[str, Callable[[Path], list[str]]] = {
+    ".docx": read_word,
+    ".html": read_page,
+    ".htm": read_page,
+    ".xlsx": read_sheets,
+}
+_EXPECTED = {".pdf": b"%PDF", ".docx": b"PK\x03\x04", ".xlsx": b"PK\x03\x04"}
+LARGEST = 200_000_000  # bytes of a file
 
 # What a file of another kind begins with, whatever its name says.
 _MAGIC = {
@@ -48,12 +61,25 @@ def read_text(path: Path) -> CleanText:
             f"{path}: {path.suffix or 'no suffix'} is not read; "
             f"save it as one of {', '.join(SUFFIXES)}"
         )
+    suffix = path.suffix.lower()
     try:
+        if path.stat().st_size > LARGEST:
+            raise CorpusError(f"{path}: is larger than {LARGEST // 10**6} MB; split it")
         data = path.read_bytes()
     except OSError as error:
         raise CorpusError(
             f"{path}: {error.strerror or error}; check the name and its rights"
         ) from error
+    expected = _EXPECTED.get(suffix, b"")
+    if not data.lstrip()[:1024].startswith(expected) and expected not in data[:1024]:
+        raise CorpusError(f"{path}: is not the {suffix[1:]} its name says; save it anew")
+    if suffix == ".pdf":
+        return _not_empty(path, clean_text(read_pdf(path)))
+    if suffix in _PARAGRAPHS:
+        is_utf16 = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+        if b"\x00" in data[:1024] and suffix.startswith(".htm") and not is_utf16:
+            raise CorpusError(f"{path}: is not the page its name says; save it anew")
+        return _not_empty(path, clean_paragraphs(_read_paragraphs(path, suffix)))
     for magic, kind in _MAGIC.items():
         if data.startswith(magic):
             raise CorpusError(
@@ -62,7 +88,17 @@ def read_text(path: Path) -> CleanText:
     raw = decode(data, str(path))
     if path.suffix.lower() == ".md":
         raw = _without_markdown(raw)
-    cleaned = clean_text(raw)
+    return _not_empty(path, clean_text(raw))
+
+
+def _read_paragraphs(path: Path, suffix: str) -> list[str]:
+    try:
+        return _PARAGRAPHS[suffix](path)
+    except WorkbookError as error:
+        raise CorpusError(str(error)) from error
+
+
+def _not_empty(path: Path, cleaned: CleanText) -> CleanText:
     if not cleaned.text.strip():
         raise CorpusError(f"{path}: holds no text; a scan must be read by OCR first")
     return cleaned

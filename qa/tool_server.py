@@ -11,7 +11,6 @@ from datetime import date
 from typing import Annotated, Any, Literal, ParamSpec
 
 from mcp.server import MCPServer
-from mcp.server.mcpserver.exceptions import ToolError
 from mcp_types import CallToolResult, TextContent, ToolAnnotations
 from pydantic import Field
 
@@ -144,7 +143,8 @@ def _guarded(function: Callable[Params, CallToolResult]) -> Callable[Params, Cal
         try:
             return function(*args, **kwargs)
         except QAError as error:
-            raise ToolError(str(error)) from error
+            said = TextContent(type="text", text=str(error))
+            return CallToolResult(content=[said], is_error=True)
 
     return call
 

@@ -27,17 +27,18 @@ LAYERS = (
     ("summary", "asks"),
     ("outcomes",),
     ("cleaning", "paragraphs", "references", "resolution", "labels", "encoder", "document_names"),
+    ("workbook",),
+    ("readers",),
     (
         "statutes",
         "documents",
-        "workbook",
         "translations",
         "enrichment",
         "quotes",
         "substitution",
         "support",
     ),
-    ("outlines", "catalog", "cross_references", "conversation", "endpoint"),
+    ("outlines", "catalog", "gathering", "cross_references", "conversation", "endpoint"),
     ("clauses",),
     ("keyword_index", "vector_index", "token_index"),
     ("snapshots",),
@@ -80,6 +81,9 @@ HOMES: dict[str, tuple[str, ...]] = {
     "rich": ("terminal",),
     "mcp": ("tool_server", "web"),
     "httpx2": ("client", "chat"),
+    "pypdfium2": ("readers",),
+    "docx": ("readers",),
+    "bs4": ("readers",),
 }
 
 

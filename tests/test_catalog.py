@@ -99,7 +99,8 @@ def test_the_same_id_replaces_the_text(tmp_path: Path) -> None:
         ("a.txt", b"PK\x03\x04....", "ZIP"),
         ("a.txt", b"", "no text"),
         ("a.txt", b"\x00\x01\x02\x03" * 20, "not text"),
-        ("a.pdf", b"%PDF-1.7", ".pdf is not read"),
+        ("a.pdf", b"%PDF-1.7", "cannot be opened as a PDF"),
+        ("a.ppt", b"text", ".ppt is not read"),
         ("a", b"text", "no suffix is not read"),
     ],
 )

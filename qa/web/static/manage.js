@@ -7,8 +7,8 @@ import { addWords, count, onLanguage, start, word } from "./words.js";
 addWords(
   {
     manageTitle: "文件管理",
-    manageLead: "上传文本文件，先看拆分出的条款，确认后再入库。",
-    chooseFile: "选择文件（.txt、.md）",
+    manageLead: "上传文件，先看拆分出的条款，确认后再入库。",
+    chooseFile: "选择文件（.pdf、.docx、.html、.xlsx、.txt、.md）",
     fileTitle: "标题",
     fileId: "编号（小写字母、数字和 -）",
     preview: "预览条款",
@@ -27,8 +27,8 @@ addWords(
   },
   {
     manageTitle: "Documents",
-    manageLead: "Upload a text file, look at the clauses it gives, then add it.",
-    chooseFile: "Choose a file (.txt, .md)",
+    manageLead: "Upload a file, look at the clauses it gives, then add it.",
+    chooseFile: "Choose a file (.pdf, .docx, .html, .xlsx, .txt, .md)",
     fileTitle: "Title",
     fileId: "Id (a-z, 0-9 and -)",
     preview: "Preview the clauses",
@@ -127,7 +127,7 @@ function field(name, id, attributes) {
 
 function fillForm() {
   const kept = byId("file");
-  const file = kept ?? el("input", { type: "file", id: "file", accept: ".txt,.md,text/plain", required: true });
+  const file = kept ?? el("input", { type: "file", id: "file", accept: ".pdf,.docx,.html,.htm,.xlsx,.txt,.md", required: true });
   form.replaceChildren(
     el("label", { class: "field", for: "file" }, el("span", {}, word("chooseFile")), file),
     field("fileTitle", "title", { type: "text", maxlength: "200", value: byId("title")?.value ?? "" }),

@@ -1,0 +1,1 @@
+"""Files of other kinds → their text: one module for each kind, one library in each."""
