@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-import unicodedata
+import re
 from collections.abc import Iterable, Sequence
 from copy import copy
 from dataclasses import dataclass
@@ -27,6 +27,10 @@ _FONT_SIZE = 11
 _LINE_SPACING = 1.35
 _USED_WIDTH = 0.93  # of a column, by lines that are broken between words
 LINK = "0563C1"
+_WIDE = re.compile(
+    r"[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff01-\uff60\uffe0-\uffe6"
+    r"\U0001f300-\U0001faff\U00020000-\U0003fffd]"
+)
 HEADING = PatternFill("solid", start_color="DDE6F0")
 
 
@@ -74,17 +78,16 @@ def fill_sheet(sheet: Worksheet, filling: Filling) -> None:
                 _dress(cell, model)
                 put_value(cell, heading)
     links = 0
+    styles: dict[tuple[bool, tuple[int, ...]], object] = {}  # made once, not for every cell
     for number, values in enumerate(filling.cells, first):
         model = sheet.cell(number, filling.question + 1)
         for column, value in zip(filling.columns, values, strict=True):
             cell = sheet.cell(number, column + 1)
             if isinstance(cell, Cell):
-                _dress(cell, model)
-                cell.alignment = Alignment(
-                    wrap_text=True, horizontal="left", vertical=model.alignment.vertical or "top"
-                )
-                if isinstance(value, float):
-                    cell.number_format = "0.00"
+                kind = (isinstance(value, float), tuple(model._style or ()))  # type: ignore[union-attr]
+                if kind not in styles:
+                    styles[kind] = _style_of(cell, model, is_number=kind[0])
+                cell._style = copy(styles[kind])  # type: ignore[attr-defined]
                 cell.hyperlink = None  # that of an earlier run
                 if isinstance(value, Link):
                     links += put_link(cell, value, links < _MOST_LINKS)
@@ -122,6 +125,18 @@ def _dress(cell: Cell, model: Cell | MergedCell) -> None:
     cell._style = copy(model._style)  # type: ignore[attr-defined, union-attr]
 
 
+def _style_of(cell: Cell, model: Cell | MergedCell, *, is_number: bool) -> object:
+    """Return the style of an answer: that of the question, wrapped."""
+    _dress(cell, model)
+    cell.alignment = Alignment(
+        wrap_text=True, horizontal="left", vertical=model.alignment.vertical or "top"
+    )
+    if is_number:
+        cell.number_format = "0.00"
+    style: object = copy(cell._style)  # type: ignore[attr-defined]
+    return style
+
+
 def put_value(cell: Cell, value: Value) -> None:
     """Set a value; a text is a text even where it looks like a formula."""
     if not isinstance(value, str):
@@ -149,10 +164,7 @@ def put_link(cell: Cell, link: Link, linked: bool = True) -> bool:
 
 def _width(text: str) -> int:
     """Return the width of the longest line, a Chinese letter being two wide."""
-    return max(
-        sum(2 if unicodedata.east_asian_width(one) in "WF" else 1 for one in line)
-        for line in text.split("\n")
-    )
+    return max(len(line) + len(_WIDE.findall(line)) for line in text.split("\n"))
 
 
 def _widen(sheet: Worksheet, column: int, width: int) -> None:

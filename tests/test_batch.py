@@ -6,6 +6,7 @@ import base64
 import csv
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -463,12 +464,10 @@ def test_formula_of_a_question_is_read_by_its_stored_result(engine: Engine, tmp_
         for name in old.namelist():
             data = old.read(name)
             if name.endswith("sheet1.xml"):
-                ends = (b"<v/>", b"<v />", b"<v></v>")  # with lxml, and without
-                end = next(one for one in ends if one in data)
-                before = b'<c r="A2"><f>CONCATENATE("x")</f>' + end + b"</c>"
-                assert before in data
+                before = rb'<c r="A2"><f>CONCATENATE\("x"\)</f><v ?(/>|></v>)</c>'
                 after = f'<c r="A2" t="str"><f>CONCATENATE("x")</f><v>{PLAN}</v></c>'
-                data = data.replace(before, after.encode())
+                data, count = re.subn(before, after.encode(), data)
+                assert count == 1
             new.writestr(name, data)
     report, out = answered(engine, tmp_path / "in.xlsx", tmp_path / "out.xlsx")
     assert out[1][1] == engine.ask(Question(PLAN)).text

@@ -15,7 +15,7 @@ import time
 import tomllib
 import urllib.request
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import openpyxl
@@ -451,7 +451,8 @@ def test_batch_stopped_by_hand_can_go_on(settings: Settings, tmp_path: Path) -> 
         csv.writer(file).writerows([["问题"], *questions])
     process = subprocess.Popen(
         [sys.executable, "-m", "qa", "batch", str(source), "-o", str(target)],
-        env={**os.environ, **environment_of(settings)},
+        # One process, so that the rows which are answered first are the first rows.
+        env={**os.environ, **environment_of(replace(settings, workers=1))},
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

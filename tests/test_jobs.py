@@ -198,14 +198,14 @@ from qa.jobs import run_waiting
 from qa.settings import Settings
 engine = Engine.open(Settings.from_env(os.environ))
 print("ready", flush=True)
-run_waiting(Path(sys.argv[1]), lambda: engine)
+run_waiting(Path(sys.argv[1]), lambda: engine, workers=2)
 """
 
 
 def test_a_killed_job_is_taken_up_without_a_lost_or_doubled_row(
     engine: Engine, settings: Settings, tmp_path: Path
 ) -> None:
-    """kill -9 midway; the next who looks finishes, reusing what was answered."""
+    """kill -9 while two processes answer; the next finishes, reusing what was answered."""
     questions = [f"第{number}个问题：协议定价要公示什么？" for number in range(1500)]
     job = create_job(tmp_path, "big.csv", ("问题\n" + "\n".join(questions)).encode())
     environ = {

@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
+from starlette.responses import FileResponse
 from starlette.routing import Route
 
 from qa import __version__
@@ -265,6 +266,7 @@ def _add_batches(app: FastAPI, batches: Batches) -> None:
         methods=["GET"],
         tags=["batches"],
         responses={**WORKBOOK, **failures_of(*BATCH_FAILURES, 409)},
+        response_class=FileResponse,
         response_model=None,
     )
     add("DELETE", "/{batch_id}", batches.remove, schemas.Batch)
