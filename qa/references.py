@@ -50,6 +50,18 @@ _PLACE = re.compile(
     rf"(?P<point>\d{{1,3}})(?![\d.年月日%])(?:\s*[条点])?{_SEGMENT}"
 )
 
+# Sections with decimal numbers: 第5.1节, 《…》5.1第1段; Section 5.1, paragraph 1.
+_DECIMAL = re.compile(
+    rf"(?:第\s*(?P<dotted>\d{{1,2}}(?:\.\d{{1,2}}){{1,3}})\s*(?:节|条|部分)"
+    rf"|(?<=》)\s*(?P<behind>\d{{1,2}}(?:\.\d{{1,2}}){{1,3}})(?![\d.年月日%]))"
+    rf"(?:\s*“[^”]{{1,40}}”?)?{_SEGMENT}"
+)
+_DECIMAL_EN = re.compile(
+    r"\bsection\s*(?P<dotted>\d{1,2}(?:\.\d{1,2}){1,3})(?:\s*“[^”]{1,40}”?)?"
+    r"(?:,?\s*paragraph\s*(?P<segment>\d{1,2})\b)?",
+    re.IGNORECASE,
+)
+
 _EN_TO = r"(?:\s*[-–—]\s*|\s+(?:to|through)\s+)"
 _EN_SEP = rf"(?:{_EN_TO}|\s*,\s*(?:and\s+)?|\s+and\s+|\s*&\s*)"
 _EN_PARAGRAPHS = (
@@ -88,7 +100,7 @@ _PART = re.compile(
 )
 _PATTERNS = (
     *(_BEFORE, _ITEM_BEFORE, _MANY, _ONE, _CHINESE, _SAME, _SHORT, _BARE, _TASK),
-    *(_PLACE, _POINT, _PART),
+    *(_DECIMAL, _DECIMAL_EN, _PLACE, _POINT, _PART),
 )
 
 
@@ -123,6 +135,11 @@ def _references(match: re.Match[str], before: list[Reference]) -> Iterator[Refer
     """Yield the references of one match; raises ValueError where a numeral is none."""
     groups = {name: value for name, value in match.groupdict().items() if value}
     span = match.span()
+    dotted = groups.get("dotted", groups.get("behind", ""))
+    if dotted:
+        numbers = tuple(map(int, dotted.split(".")))
+        yield Reference(numbers, int(groups.get("segment", "0")), 0, *span, outline=True)
+        return
     if "part" in groups:
         parts = (groups.get(name) for name in ("part", "group", "point"))
         numbers = tuple(_number(part) for part in parts if part)
