@@ -298,3 +298,11 @@ def test_the_widget_asks_from_another_site(browser: Any, base: str, site: str) -
         ".includes('连接不到')",
     )
     context.close()
+
+
+def test_the_description_of_the_service_is_accessible(page: Any, base: str) -> None:
+    """Every address stands on the page, with its fields and an example to try."""
+    page.goto(f"{base}/docs")
+    page.wait_for_selector(".operation")
+    assert page.locator(".operation").count() >= 20
+    _accessible(page)

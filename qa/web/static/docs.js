@@ -31,7 +31,7 @@ function range({ minimum, maximum }) {
   return maximum === undefined ? `from ${minimum}` : `${minimum} to ${maximum}`;
 }
 
-function fields(schema) {
+function fields(schema, name) {
   const { properties = {}, required = [] } = resolve(schema) ?? {};
   const needed = ([name]) => (required.includes(name) ? 0 : 1);
   const rows = Object.entries(properties)
@@ -46,7 +46,7 @@ function fields(schema) {
     ),
   );
   if (!rows.length) return null;
-  return el("div", { class: "table", role: "region", tabindex: "0", "aria-label": "Fields" }, el("table", {}, el("tbody", {}, rows)));
+  return el("div", { class: "table", role: "region", tabindex: "0", "aria-label": `Fields of ${name}` }, el("table", {}, el("tbody", {}, rows)));
 }
 
 function trial(method, path, example) {
@@ -87,7 +87,7 @@ function operation(path, method, one) {
     { class: "operation" },
     el("h3", {}, el("span", { class: `method ${method}` }, method.toUpperCase()), el("code", {}, path)),
     prose(one.description),
-    request ? fields(request.schema) : null,
+    request ? fields(request.schema, `${method.toUpperCase()} ${path}`) : null,
     el("details", {}, el("summary", {}, "Try it"), trial(method.toUpperCase(), path, example)),
     el("details", {}, el("summary", {}, "Replies"), el("ul", { class: "replies" }, replies)),
   );
@@ -111,7 +111,7 @@ async function load() {
     }
   }
   const models = Object.entries(api.components.schemas).map(([name, schema]) =>
-    el("details", {}, el("summary", {}, el("code", {}, name)), prose(schema.description), fields(schema)),
+    el("details", {}, el("summary", {}, el("code", {}, name)), prose(schema.description), fields(schema, name)),
   );
   main.replaceChildren(
     el("h1", {}, `${api.info.title} ${api.info.version}`),
