@@ -98,7 +98,7 @@ def add(
 
     A folder or a .zip stands for every file in it that can be read.
     """
-    from qa.catalog import add_document
+    from qa.adding import enter_document
     from qa.gathering import gather_files
 
     if len(files) > 1 and (title or effective or document_id):
@@ -110,14 +110,20 @@ def add(
         gathered = gather_files(files, Path(scratch))
         for file in gathered.files:
             try:
-                document = add_document(
+                added = enter_document(
                     settings.corpus, file, title=title, effective=day, document_id=document_id
                 )
             except QAError as error:
                 failed.append(error)
                 continue
+            document = added.document
             _warn_of_gaps(document)
             print(f"added {document.id}: 《{document.title}》")
+            if added.set_aside:
+                print(
+                    f"set aside the translations and questions of {len(added.set_aside)} clauses "
+                    f"that read otherwise now: {', '.join(added.set_aside[:20])}"
+                )
     for one in gathered.skipped:
         _complain(f"skipped: {one.name}: {one.reason}")
     if not gathered.files:

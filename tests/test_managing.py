@@ -212,3 +212,22 @@ def test_a_stream_ends_with_the_answer(client: TestClient) -> None:
     event, data = text.strip().split("\n")
     assert event == "event: answer"
     assert json.loads(data.removeprefix("data: ")) | {"took_ms": 0} == whole | {"took_ms": 0}
+
+
+def test_a_new_edition_does_not_keep_translations_of_the_old_words(
+    client: TestClient, own: Settings
+) -> None:
+    """What stood beside a clause that reads otherwise is set aside whole; the rest stays."""
+    file = own.corpus / "documents" / "sti-center-regulations.txt"
+    text = file.read_text("utf-8")
+    assert "拟交易价格" in text
+    sent = {"file": ("new.txt", text.replace("拟交易价格", "成交价格").encode())}
+    reply = client.put("/v1/documents/sti-center-regulations", files=sent).json()
+    assert reply["set_aside"] == ["25"]
+    changed = client.get("/v1/clauses/sti-center-regulations%2325").json()
+    assert changed["translation"] is None
+    assert client.get("/v1/clauses/sti-center-regulations%2326").json()["translation"]
+    aside = own.corpus / "translations" / "aside" / "sti-center-regulations.1.toml"
+    assert (
+        aside.read_bytes() == (CORPUS / "translations" / "sti-center-regulations.toml").read_bytes()
+    )

@@ -19,7 +19,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from qa import wire
-from qa.catalog import add_document, remove_document
+from qa.adding import enter_document
+from qa.catalog import remove_document
 from qa.clauses import find_gaps, split_clauses
 from qa.documents import read_document_file
 from qa.encoder import open_encoder
@@ -105,14 +106,14 @@ class Managing:
 
     def _add(self, upload: Upload) -> dict[str, object]:
         with self._changing():
-            document = add_document(
+            added = enter_document(
                 self._settings.corpus,
                 upload.path,
                 title=upload.title,
                 effective=upload.effective,
                 document_id=upload.document_id,
             )
-            return self._rebuilt(document)
+            return self._rebuilt(added.document) | {"set_aside": list(added.set_aside)}
 
     def _remove(self, document_id: str) -> dict[str, object]:
         with self._changing():
